@@ -1,0 +1,129 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A Store is where accounts live: one of the back ends below store. It is safe
+// for concurrent use.
+type Store interface {
+	// View runs f in a transaction that changes nothing and sees what is committed.
+	View(ctx context.Context, f func(Tx) error) error
+	// Update runs f in a transaction that commits if f returns nil, and otherwise
+	// changes nothing. It returns f's error unchanged. f may run more than once,
+	// when the database asks for a retry, so it must have no effect beside Tx. Once
+	// f has run, a cancelled ctx does not undo the commit, nor that of others.
+	Update(ctx context.Context, f func(Tx) error) error
+	// Sweep deletes up to limit expired rows of each kind and returns how many it
+	// deleted; 0 means that nothing is left to sweep.
+	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+	// Ping reports whether the store can be read.
+	Ping(ctx context.Context) error
+	// Close waits for what is under way and frees the store.
+	Close() error
+}
+
+// A Tx is one small store per feature, all bound to one transaction. Lock order,
+// for every transaction: the user's row, refresh families, sessions, the rest,
+// the log's counter row, and then only the killed_seq of the row already held.
+type Tx struct {
+	Users       Users
+	Credentials Credentials
+	Sessions    session.Store
+	Families    token.Families
+	APIKeys     apikey.Store
+	Roles       authz.Store
+	Keys        token.KeyStore
+	Failures    limit.Store
+	Audit       audit.Log
+	Log         revoke.Log
+	Secrets     Secrets
+}
+
+// Status says whether an account may be used.
+type Status string
+
+// The statuses.
+const (
+	Active   Status = "active"
+	Disabled Status = "disabled"
+)
+
+// A User is an account of a person. Times have millisecond precision.
+type User struct {
+	ID            string // "usr_…", the subject of everything the user does
+	Username      string // as typed; "" = none
+	UsernameNorm  string // folded, unique; "" = none
+	Email         string // as typed; "" = none
+	EmailNorm     string // folded; unique only among verified ones
+	EmailVerified bool
+	Status        Status
+	KilledSeq     int64 // log position of the last event that ended what had begun before it
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// A UserFilter selects users. Empty fields select all.
+type UserFilter struct {
+	Prefix string // of id, folded name or folded address
+	Status Status
+	After  string // users with a greater id: the cursor
+	Limit  int
+}
+
+// ErrNotFound means that there is no such user; ErrTaken that the name is
+// somebody else's.
+var (
+	ErrNotFound = errors.New("no such user")
+	ErrTaken    = errors.New("user name is taken")
+)
+
+// Users keeps accounts within one transaction.
+type Users interface {
+	Create(ctx context.Context, u User) error // ErrTaken
+	ByID(ctx context.Context, id string) (User, error)
+	ByUsername(ctx context.Context, norm string) (User, error)
+	// ByEmail returns every user with that address, the verified one first.
+	ByEmail(ctx context.Context, norm string) ([]User, error)
+	// Lock returns the user and keeps other transactions from the row until this
+	// one ends. Whatever creates or ends a credential of the user locks first.
+	Lock(ctx context.Context, id string) (User, error)
+	SetStatus(ctx context.Context, id string, s Status, now time.Time) error
+	// SetKilledSeq moves the position on; it never moves it back.
+	SetKilledSeq(ctx context.Context, id string, seq int64) error
+	// Delete removes the user and the user's credentials, not what other stores hold.
+	Delete(ctx context.Context, id string) error
+	// List returns users in order of id.
+	List(ctx context.Context, f UserFilter) ([]User, error)
+	// Any reports whether there is any user.
+	Any(ctx context.Context) (bool, error)
+}
+
+// Credentials keeps password hashes within one transaction.
+type Credentials interface {
+	// Password returns the user's PHC string, "" if there is none.
+	Password(ctx context.Context, user string) (string, error)
+	SetPassword(ctx context.Context, user, phc string, now time.Time) error
+	// ReplacePassword sets the hash only if it still is old, so that a rehash at
+	// sign-in never undoes a password change that ran beside it.
+	ReplacePassword(ctx context.Context, user, old, phc string, now time.Time) (bool, error)
+}
+
+// Secrets keeps what the installation must find again at the next start, such as
+// the proof that its sealing key is the right one.
+type Secrets interface {
+	// Get returns nil if there is nothing of that name.
+	Get(ctx context.Context, name string) ([]byte, error)
+	// Create sets the value if the name is new, and returns the one in force.
+	Create(ctx context.Context, name string, value []byte) ([]byte, error)
+}

@@ -1,0 +1,160 @@
+package sallyport
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// The schemes of a [Credential]. An Authorization header with any other scheme
+// yields that scheme's name in lower case.
+const (
+	SchemeBearer      = "bearer"
+	SchemeDPoP        = "dpop"
+	SchemeCookie      = "cookie"
+	SchemeAPIKey      = "apikey"
+	SchemeCertificate = "certificate"
+)
+
+// A Credential is one proof of identity that a request offers, with what it is
+// bound to. It is a plain value, so that transports other than HTTP can make one.
+type Credential struct {
+	Scheme string            // one of the Scheme constants, or an Authorization scheme in lower case
+	Value  string            // what follows the scheme, the cookie's value, the key; empty for a certificate
+	Peer   *x509.Certificate // leaf of the verified TLS client chain; nil if none
+	Proof  string            // DPoP proof (RFC 9449 §4); empty if none
+	Method string            // request method, the proof's htm
+	URL    string            // request URL under the gate's Origin, the proof's htu; never taken from the Host header
+	Addr   netip.Addr        // address of the client; invalid if unknown
+}
+
+// An Authenticator checks one kind of credential. It returns [ErrNotMine] for a
+// credential of another kind, so that the next one is asked;
+// [ErrInvalidCredential], wrapped around the cause, for one that is malformed,
+// expired, revoked or unknown (401); any other error means that it could not
+// tell (503). The principal that it returns is immutable. Authenticate must be
+// safe for concurrent use.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c Credential) (*Principal, error)
+}
+
+// A Challenger is an [Authenticator] that names its scheme in the
+// WWW-Authenticate header of a 401 (RFC 9110 §11.6.1): the scheme and its
+// parameters, such as `Bearer realm="example"`, without an error.
+type Challenger interface {
+	Challenge() string
+}
+
+// What a caller does next depends on these; wrap them to add a cause.
+var (
+	ErrNotMine           = errors.New("credential is for another authenticator")
+	ErrInvalidCredential = errors.New("invalid credential")
+	ErrNoCredential      = errors.New("no credential")
+	ErrNotFound          = errors.New("not found") // also a loader's "no such object": 404
+)
+
+// maxCredential bounds what a header or cookie may hold: tokens end at 8 KiB.
+const maxCredential = 8 << 10
+
+// credential reads the one credential that r offers, or ErrNoCredential. A
+// cookie beside an Authorization header is ignored; a client certificate counts
+// only when nothing else is offered and otherwise is what a token may be bound
+// to. Any other two at once, and tokens in the query (RFC 6750 §5.3), are
+// refused with a 400 problem.
+func (g *Gate) credential(r *http.Request, d *Door) (Credential, error) {
+	if queryOffersToken(r.URL) {
+		return Credential{}, badRequest("A token in the query string is refused: it ends up in logs. Send it in the Authorization header.")
+	}
+	c := Credential{Method: r.Method, Addr: g.Addr(r)}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		c.Peer = r.TLS.VerifiedChains[0][0]
+	}
+	if g.Origin != "" {
+		c.URL = g.Origin + r.URL.EscapedPath()
+	}
+	authorization, key, proof := r.Header["Authorization"], r.Header["X-Api-Key"], r.Header["Dpop"]
+	if len(authorization)+len(key) > 1 || len(proof) > 1 {
+		return c, badRequest("The request offers more than one credential. Send exactly one.")
+	}
+	if len(proof) == 1 {
+		c.Proof = proof[0]
+	}
+	if len(authorization) == 1 {
+		return parseAuthorization(c, authorization[0])
+	}
+	value, offered, err := g.cookie(r, d)
+	switch {
+	case err != nil:
+		return c, err
+	case offered && len(key) == 1:
+		return c, badRequest("The request offers both a session cookie and an API key. Send exactly one credential.")
+	case offered:
+		c.Scheme, c.Value = SchemeCookie, value
+	case len(key) == 1:
+		c.Scheme, c.Value = SchemeAPIKey, key[0]
+	case c.Peer != nil:
+		c.Scheme = SchemeCertificate
+		return c, nil
+	default:
+		return c, ErrNoCredential
+	}
+	if !plausible(c.Value) {
+		return c, errMalformed
+	}
+	return c, nil
+}
+
+// errMalformed is a 401: the client meant to authenticate and failed to.
+var errMalformed = invalidCredential("malformed")
+
+func parseAuthorization(c Credential, header string) (Credential, error) {
+	scheme, value, _ := strings.Cut(header, " ")
+	value = strings.TrimLeft(value, " ")
+	c.Scheme, c.Value = strings.ToLower(scheme), value
+	if scheme == "" || !plausible(value) {
+		return c, errMalformed
+	}
+	return c, nil
+}
+
+// plausible reports whether v can be a credential at all: printable ASCII of a
+// bounded length. Garbage ends here, before anybody parses it.
+func plausible(v string) bool {
+	if v == "" || len(v) > maxCredential {
+		return false
+	}
+	for i := range len(v) {
+		if v[i] < 0x20 || v[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// cookie returns the session cookie, unless the door reads none. Two cookies of
+// that name mean that somebody planted one: neither counts.
+func (g *Gate) cookie(r *http.Request, d *Door) (value string, offered bool, err error) {
+	if d.noCookie || len(r.Header["Cookie"]) == 0 {
+		return "", false, nil
+	}
+	cookies := r.CookiesNamed(g.CookieName())
+	switch len(cookies) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return cookies[0].Value, true, nil
+	default:
+		return "", true, invalidCredential("two session cookies")
+	}
+}
+
+func queryOffersToken(u *url.URL) bool {
+	if !strings.Contains(u.RawQuery, "token") && !strings.Contains(u.RawQuery, "%") {
+		return false
+	}
+	return u.Query().Has("access_token")
+}

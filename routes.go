@@ -1,0 +1,121 @@
+package sallyport
+
+import (
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Routes is a [net/http.ServeMux] in which every pattern names its door. What
+// is not registered is answered with a 404 or 405 problem. Register first, then
+// serve: registration is not safe for concurrent use, serving is.
+type Routes struct {
+	Gate *Gate
+	mux  http.ServeMux
+	list []Route
+}
+
+// A Route is one line of the route list.
+type Route struct {
+	Pattern string        // as registered
+	Door    string        // "public", "signed-in" or "may"
+	Action  string        // what the policy is asked; empty unless Door is "may"
+	Type    string        // name of the type of the loaded object, if any
+	Limit   string        // name of the limit, if any
+	Fresh   time.Duration // age that the sign-in may have; 0 = any
+	Hide    bool          // refusals are answered with 404
+}
+
+// Handle registers h behind the door. It panics on the zero Door and, like
+// ServeMux, on a pattern that is malformed or conflicts with another.
+func (rt *Routes) Handle(pattern string, d Door, h http.Handler) {
+	rt.mux.Handle(pattern, rt.Gate.Through(d)(h))
+	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, Limit: d.limit, Fresh: d.fresh, Hide: d.hide}
+	if d.typ != nil {
+		ro.Type = d.typ.Name()
+	}
+	rt.list = append(rt.list, ro)
+}
+
+// Func registers a handler that returns its error, which [Gate.Error] answers.
+// The handler must not have written anything when it returns an error.
+func (rt *Routes) Func(pattern string, d Door, f func(http.ResponseWriter, *http.Request) error) {
+	rt.Handle(pattern, d, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			rt.Gate.Error(w, r, err)
+		}
+	}))
+}
+
+// ServeHTTP implements [net/http.Handler].
+func (rt *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, pattern := rt.mux.Handler(r); pattern == "" {
+		rt.unrouted(w, r, h)
+		return
+	}
+	rt.mux.ServeHTTP(w, r)
+}
+
+// unrouted asks the mux's own 404 or 405 handler which of the two it is, and
+// answers with a problem document.
+func (rt *Routes) unrouted(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	probe := refusal{header: http.Header{}}
+	h.ServeHTTP(&probe, r)
+	if probe.status != http.StatusMethodNotAllowed {
+		rt.Gate.Error(w, r, ErrNotFound)
+		return
+	}
+	rt.Gate.Error(w, r, &Problem{
+		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Detail: "This address does not take " + r.Method + ".",
+		Header: http.Header{"Allow": probe.header["Allow"]},
+	})
+}
+
+// refusal records the status and header of a handler's answer.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (p *refusal) Header() http.Header         { return p.header }
+func (p *refusal) WriteHeader(status int)      { p.status = status }
+func (p *refusal) Write(b []byte) (int, error) { return len(b), nil }
+
+// All yields the routes in the order of their registration.
+func (rt *Routes) All() iter.Seq[Route] { return slices.Values(rt.list) }
+
+// String returns the route list as a table, one route a line.
+func (rt *Routes) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, ro := range rt.list {
+		fmt.Fprintf(w, "%s\t%s\n", ro.Pattern, ro.door())
+	}
+	w.Flush()
+	return b.String()
+}
+
+// door writes the door as its declaration reads.
+func (ro Route) door() string {
+	words := []string{ro.Door}
+	for _, w := range []struct {
+		say  bool
+		text string
+	}{
+		{ro.Action != "", ro.Action},
+		{ro.Type != "", "on " + ro.Type},
+		{ro.Fresh != 0, "fresh " + ro.Fresh.String()},
+		{ro.Limit != "", "limit " + ro.Limit},
+		{ro.Hide, "hidden"},
+	} {
+		if w.say {
+			words = append(words, w.text)
+		}
+	}
+	return strings.Join(words, " ")
+}

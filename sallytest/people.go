@@ -1,0 +1,84 @@
+// Package sallytest lets a test pass the real doors as somebody. The gate under
+// test stays what it is in production; only one more authenticator is asked
+// first, which knows the people that the test signed in.
+package sallytest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/sallyport-auth/sallyport"
+)
+
+const scheme = "test"
+
+// People are the principals whom a test has signed in. The zero People is ready
+// and knows nobody. It is safe for concurrent use.
+type People struct {
+	mu    sync.RWMutex
+	known map[string]*sallyport.Principal
+}
+
+// Gate returns a copy of g that also admits p's people.
+func (p *People) Gate(g *sallyport.Gate) *sallyport.Gate {
+	c := *g
+	c.Authenticators = append([]sallyport.Authenticator{p}, g.Authenticators...)
+	return &c
+}
+
+// As signs who in for the request r, which it changes and returns. A nil who
+// takes the credential away again.
+func (p *People) As(r *http.Request, who *sallyport.Principal) *http.Request {
+	r.Header.Del("Authorization")
+	if who != nil {
+		r.Header.Set("Authorization", p.credential(who))
+	}
+	return r
+}
+
+// Client returns a client whose every request comes from who.
+func (p *People) Client(who *sallyport.Principal) *http.Client {
+	return &http.Client{Transport: transport{p, who}}
+}
+
+type transport struct {
+	people *People
+	who    *sallyport.Principal
+}
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return http.DefaultTransport.RoundTrip(t.people.As(r.Clone(r.Context()), t.who))
+}
+
+func (p *People) credential(who *sallyport.Principal) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, known := range p.known {
+		if known == who {
+			return "Test " + key
+		}
+	}
+	if p.known == nil {
+		p.known = map[string]*sallyport.Principal{}
+	}
+	key := rand.Text()
+	p.known[key] = who
+	return "Test " + key
+}
+
+// Authenticate implements [sallyport.Authenticator] for the credentials that As
+// hands out.
+func (p *People) Authenticate(_ context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
+	if c.Scheme != scheme {
+		return nil, sallyport.ErrNotMine
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if who := p.known[c.Value]; who != nil {
+		return who, nil
+	}
+	return nil, fmt.Errorf("%w: nobody whom this test has signed in", sallyport.ErrInvalidCredential)
+}
