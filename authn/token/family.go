@@ -19,7 +19,7 @@ type Family struct {
 	Client     string          // only this client may use it
 	Proof      string          // thumbprint of the key that the client must prove; "" = bearer
 	Scope      []string        // nil = not limited
-	KeyVersion int             // of the hash key, fixed for the family
+	KeyVersion uint32          // of the hash key, fixed for the family
 	Counter    int64           // of the newest token
 	Position   revoke.Position // of the sign-in; compared with the subject's last kill, nothing else
 	CreatedAt  time.Time

@@ -26,6 +26,11 @@ func NewID(prefix string) string {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
 	rand.Read(b[6:])
+	return IDFromBytes(prefix, b)
+}
+
+// IDFromBytes writes an identifier of its 16 bytes.
+func IDFromBytes(prefix string, b [16]byte) string {
 	out := make([]byte, 0, len(prefix)+1+IDLength)
 	out = append(append(out, prefix...), '_')
 	return string(idEncoding.AppendEncode(out, b[:]))
@@ -52,4 +57,13 @@ func NewToken() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// IDBytes returns the 16 bytes behind an identifier, and whether s is one with this prefix.
+func IDBytes(prefix, s string) (b [16]byte, ok bool) {
+	if !IsID(prefix, s) {
+		return b, false
+	}
+	n, err := idEncoding.Decode(b[:], []byte(s[len(prefix)+1:]))
+	return b, err == nil && n == len(b)
 }
