@@ -1,0 +1,112 @@
+package account
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A NewKey is an API key to be made.
+type NewKey struct {
+	Name      string
+	Scopes    []string  // at least one
+	ExpiresAt time.Time // zero = never
+}
+
+const (
+	maxKeyName   = 100
+	maxKeyScopes = 64
+)
+
+func (k *NewKey) check(now time.Time) error {
+	switch n := utf8.RuneCountInString(k.Name); {
+	case n == 0:
+		return invalid("name", "is missing")
+	case n > maxKeyName || !plainText(k.Name):
+		return invalid("name", "must be plain text of at most %d characters", maxKeyName)
+	case len(k.Scopes) == 0:
+		return invalid("scopes", "must name at least one permission, such as post:read")
+	case len(k.Scopes) > maxKeyScopes:
+		return invalid("scopes", "are more than %d", maxKeyScopes)
+	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
+		return invalid("expires_at", "is in the past")
+	}
+	for _, scope := range k.Scopes {
+		if err := authz.CheckPermission(scope); err != nil {
+			return invalid("scopes", "%v", err)
+		}
+	}
+	return nil
+}
+
+// CreateKey makes an API key for the owner. The key itself is returned once and
+// kept nowhere.
+func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Origin) (k apikey.Key, plain string, err error) {
+	now := time.Now()
+	if err := in.check(now); err != nil {
+		return k, "", err
+	}
+	k, plain = apikey.Generate()
+	k.Owner, k.Name, k.Scopes, k.CreatedAt, k.ExpiresAt = owner, in.Name, in.Scopes, now, in.ExpiresAt
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		u, err := tx.Users.Lock(ctx, owner)
+		if err != nil {
+			return err
+		}
+		if u.Status != Active {
+			return ErrNotFound
+		}
+		if err := tx.APIKeys.Create(ctx, k); err != nil {
+			return err
+		}
+		e := o.entry("apikey.create", owner, now)
+		e.Detail = map[string]string{"apikey": k.ID, "name": k.Name}
+		return tx.Audit.Append(ctx, e)
+	})
+	return k, plain, err
+}
+
+// Keys returns the owner's API keys, newest first.
+func (s *Service) Keys(ctx context.Context, owner string) (keys []apikey.Key, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { keys, err = tx.APIKeys.List(ctx, owner); return err })
+	return keys, err
+}
+
+// RevokeKey ends an API key of the owner ("" = anybody's, for administrators),
+// at once. [apikey.ErrNotFound] if there is none.
+func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) error {
+	now := time.Now()
+	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		there, err := tx.APIKeys.Revoke(ctx, id, owner)
+		if err != nil {
+			return p, err
+		}
+		if !there {
+			return p, apikey.ErrNotFound
+		}
+		e := o.entry("apikey.revoke", owner, now)
+		e.Detail = map[string]string{"apikey": id}
+		if err := tx.Audit.Append(ctx, e); err != nil {
+			return p, err
+		}
+		return tx.Log.Append(ctx, s.killEntry(revoke.APIKey, id, now))
+	})
+}
+
+// Key implements [apikey.Source].
+func (s *Service) Key(ctx context.Context, id string) (k apikey.Key, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { k, err = tx.APIKeys.ByID(ctx, id); return err })
+	return k, err
+}
+
+// Used implements [apikey.Source].
+func (s *Service) Used(ctx context.Context, k apikey.Key, now time.Time) error {
+	if now.Sub(k.LastUsedAt) < time.Minute {
+		return nil
+	}
+	return s.Store.Update(ctx, func(tx Tx) error { return tx.APIKeys.Touch(ctx, k.ID, now) })
+}

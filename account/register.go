@@ -1,0 +1,173 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A Registration is a new account. A user name is needed; an address is optional
+// and not proved by naming it.
+type Registration struct {
+	Username string
+	Email    string
+	Password string // "" = none: the account cannot sign in by password
+	Roles    []string
+}
+
+// Register creates an account with the default roles and signs it in. Errors:
+// [InvalidError], [password.WeakError], [ErrTaken].
+func (s *Service) Register(ctx context.Context, in Registration, withTokens bool, o Origin) (*SignedIn, error) {
+	if in.Password == "" {
+		return nil, invalid("password", "is missing")
+	}
+	rev, now, err := s.position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.Roles = s.DefaultRoles
+	d, err := s.prepare(ctx, in, now)
+	if err != nil {
+		return nil, err
+	}
+	o.Actor = d.user.ID
+	var out *SignedIn
+	var family *token.Family
+	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		if err := d.create(ctx, tx, "user.register", o); err != nil {
+			return p, err
+		}
+		out, family, err = s.start(ctx, tx, d.user, rev, now, withTokens, o)
+		return p, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, s.mint(out, family, rev, now)
+}
+
+// Add creates an account on an administrator's behalf. With no roles named it
+// gets the default ones.
+func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, error) {
+	if in.Roles == nil {
+		in.Roles = s.DefaultRoles
+	}
+	d, err := s.prepare(ctx, in, time.Now())
+	if err != nil {
+		return User{}, err
+	}
+	return d.user, s.Store.Update(ctx, func(tx Tx) error { return d.create(ctx, tx, "user.add", o) })
+}
+
+// SetUp creates the first administrator and signs them in. It is [ErrSetUp] if
+// there is one already.
+func (s *Service) SetUp(ctx context.Context, in Registration, withTokens bool, o Origin) (*SignedIn, error) {
+	if in.Password == "" {
+		return nil, invalid("password", "is missing")
+	}
+	rev, now, err := s.position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.Roles = []string{AdminRole}
+	d, err := s.prepare(ctx, in, now)
+	if err != nil {
+		return nil, err
+	}
+	o.Actor = d.user.ID
+	var out *SignedIn
+	var family *token.Family
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		admins, err := tx.Roles.LockHolders(ctx, AdminRole, 1)
+		if err != nil {
+			return err
+		}
+		if len(admins) > 0 {
+			return ErrSetUp
+		}
+		if err := d.create(ctx, tx, "user.set_up", o); err != nil {
+			return err
+		}
+		out, family, err = s.start(ctx, tx, d.user, rev, now, withTokens, o)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, s.mint(out, family, rev, now)
+}
+
+// HasAdmin reports whether there is an active administrator.
+func (s *Service) HasAdmin(ctx context.Context) (yes bool, err error) {
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		admins, err := tx.Roles.LockHolders(ctx, AdminRole, 1)
+		yes = len(admins) > 0
+		return err
+	})
+	return yes, err
+}
+
+// draft is an account that was checked and hashed, outside any transaction.
+type draft struct {
+	user  User
+	phc   string
+	roles []string
+}
+
+func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (*draft, error) {
+	name, err := foldUsername(in.Username)
+	if err != nil {
+		return nil, err
+	}
+	u := User{ID: secret.NewID(userPrefix), Username: in.Username, UsernameNorm: name, Status: Active, CreatedAt: now, UpdatedAt: now}
+	if in.Email != "" {
+		if u.EmailNorm, err = foldEmail(in.Email); err != nil {
+			return nil, err
+		}
+		u.Email = in.Email
+	}
+	d := &draft{user: u, roles: in.Roles}
+	if in.Password == "" {
+		return d, nil
+	}
+	if err := s.checkPassword(u, in.Password); err != nil {
+		return nil, err
+	}
+	if d.phc, err = s.Passwords.Hash(ctx, in.Password); err != nil {
+		return nil, fmt.Errorf("hashing: %w", err)
+	}
+	return d, nil
+}
+
+// checkPassword holds a new password against the policy, with the words that it
+// must not be made of.
+func (s *Service) checkPassword(u User, pw string) error {
+	local, _, _ := strings.Cut(u.EmailNorm, "@")
+	return s.Policy.Check(pw, u.Username, u.UsernameNorm, local, s.ServiceName, FirstParty)
+}
+
+func (d *draft) create(ctx context.Context, tx Tx, action string, o Origin) error {
+	if err := tx.Users.Create(ctx, d.user); err != nil {
+		return err
+	}
+	if d.phc != "" {
+		if err := tx.Credentials.SetPassword(ctx, d.user.ID, d.phc, d.user.CreatedAt); err != nil {
+			return err
+		}
+	}
+	for _, role := range d.roles {
+		if _, err := tx.Roles.Assign(ctx, d.user.ID, role, ""); err != nil {
+			return fmt.Errorf("assigning role %q: %w", role, err)
+		}
+	}
+	e := o.entry(action, d.user.ID, d.user.CreatedAt)
+	if len(d.roles) > 0 {
+		e.Detail = map[string]string{"roles": strings.Join(d.roles, " ")}
+	}
+	return tx.Audit.Append(ctx, e)
+}

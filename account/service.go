@@ -1,0 +1,220 @@
+// Package account is people and their credentials: how they register, sign in
+// and out, change a password, are disabled or deleted, and what that does to
+// their sessions, tokens and keys. Every change happens in one transaction with
+// its audit entry and its revocation entry, and is in force on this node before
+// the call returns.
+package account
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// AdminRole is the role that holds every permission. It cannot be deleted, and
+// its last holder cannot lose it.
+const AdminRole = "admin"
+
+const userPrefix = "usr"
+
+// A Service does what is done to accounts. Fill its fields before first use and
+// leave them alone afterwards; it is then safe for concurrent use.
+type Service struct {
+	Store     Store
+	Follower  *revoke.Follower
+	Passwords *password.Hasher
+	Policy    password.Policy
+	Limits    *limit.SignIn
+
+	Refreshes *token.RefreshTokens
+	// Sign writes an access token, with the key that its audience asks for.
+	Sign   func(c *token.Claims) (string, error)
+	Issuer string // claim iss, and the audience of first-party tokens
+
+	Timeouts       session.Timeouts
+	AccessLifetime time.Duration // of access tokens; zero = 15 minutes
+	FamilyLifetime time.Duration // of refresh families; zero = 30 days
+	Leeway         time.Duration // for repeated refreshes; zero = 30 s
+
+	ServiceName       string   // no password may be made of it
+	DefaultRoles      []string // of a new member
+	KeepOtherSessions bool     // a password change does not end the other sessions
+	Log               *slog.Logger
+}
+
+func (s *Service) accessLifetime() time.Duration { return cmp.Or(s.AccessLifetime, 15*time.Minute) }
+func (s *Service) familyLifetime() time.Duration { return cmp.Or(s.FamilyLifetime, 30*24*time.Hour) }
+func (s *Service) leeway() time.Duration         { return cmp.Or(s.Leeway, 30*time.Second) }
+
+// FirstParty is the client_id of the tokens that sign-in itself hands out.
+const FirstParty = "sallyport"
+
+// An Origin says on whose behalf and from where something is done: what the
+// audit log records. The zero Origin is the system itself.
+type Origin struct {
+	Actor     string // subject; "" = "system"
+	Address   netip.Addr
+	UserAgent string
+	Trace     string // trace id of the request
+}
+
+func (o Origin) entry(action, target string, now time.Time) audit.Entry {
+	e := audit.Entry{
+		At: now, Actor: cmp.Or(o.Actor, "system"), Action: action, Target: target,
+		Trace: o.Trace, Outcome: audit.Success,
+	}
+	if o.Address.IsValid() {
+		e.Address = o.Address.String()
+	}
+	return e
+}
+
+// change runs f in one transaction and returns once this node's cursor has
+// passed what f appended: before a change is answered it is in force.
+func (s *Service) change(ctx context.Context, f func(Tx) (revoke.Position, error)) error {
+	var reached revoke.Position
+	err := s.Store.Update(ctx, func(tx Tx) (err error) {
+		reached, err = f(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.catchUp(ctx, reached)
+}
+
+// catchUp waits until this node obeys the log up to p. The change is committed
+// by then, so the caller's impatience does not cut it short.
+func (s *Service) catchUp(ctx context.Context, p revoke.Position) error {
+	if p.IsZero() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := s.Follower.CatchUp(ctx, p); err != nil {
+		return fmt.Errorf("following the log to %v: %w", p, err)
+	}
+	return nil
+}
+
+// position is where a credential begins: read before anything is verified, and
+// now is read before it, so that what is minted never outlives its entries.
+func (s *Service) position(ctx context.Context) (p revoke.Position, now time.Time, err error) {
+	now = time.Now()
+	err = s.Store.View(ctx, func(tx Tx) error {
+		head, err := tx.Log.Head(ctx)
+		p = head.Position
+		return err
+	})
+	return p, now, err
+}
+
+// began reports whether what began at p may still be finished for u: it may not
+// if something ended the user's credentials meanwhile, or on another log.
+func (u *User) began(p, head revoke.Position) bool {
+	return u.Status == Active && p.Log == head.Log && u.KilledSeq <= p.Seq
+}
+
+// kill ends everything that the subject holds at this moment: tokens everywhere,
+// sessions and families in the store.
+func (s *Service) kill(ctx context.Context, tx Tx, user, reason string, now time.Time) (revoke.Entry, error) {
+	if err := tx.Families.EndSubject(ctx, user, "", reason, now); err != nil {
+		return revoke.Entry{}, err
+	}
+	if _, err := tx.Sessions.EndAll(ctx, user, ""); err != nil {
+		return revoke.Entry{}, err
+	}
+	return s.killEntry(revoke.Subject, user, now), nil
+}
+
+// killEntry outlives whatever it can end: sessions and families live longest.
+func (s *Service) killEntry(kind revoke.Kind, id string, now time.Time) revoke.Entry {
+	return revoke.Entry{
+		Effect: revoke.Kill, Kind: kind, ID: id, CreatedAt: now,
+		ExpiresAt: now.Add(max(s.Timeouts.AbsoluteOrDefault(), s.familyLifetime())),
+	}
+}
+
+// appendKills appends as the last thing in a transaction, and moves the user's
+// last kill there.
+func appendKills(ctx context.Context, tx Tx, user string, entries ...revoke.Entry) (revoke.Position, error) {
+	p, err := tx.Log.Append(ctx, entries...)
+	if err != nil {
+		return p, err
+	}
+	return p, tx.Users.SetKilledSeq(ctx, user, p.Seq)
+}
+
+func (s *Service) log() *slog.Logger { return cmp.Or(s.Log, slog.Default()) }
+
+// User returns the user with that id.
+func (s *Service) User(ctx context.Context, id string) (u User, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { u, err = tx.Users.ByID(ctx, id); return err })
+	return u, err
+}
+
+// Find returns the user with that id, user name or address. An address that
+// several users have is [ErrAmbiguous], unless one of them has verified it.
+func (s *Service) Find(ctx context.Context, nameOrID string) (u User, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { u, err = find(ctx, tx, nameOrID); return err })
+	return u, err
+}
+
+func find(ctx context.Context, tx Tx, who string) (User, error) {
+	if u, err := tx.Users.ByID(ctx, who); !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	if name, err := foldUsername(who); err == nil {
+		return tx.Users.ByUsername(ctx, name)
+	}
+	address, err := foldEmail(who)
+	if err != nil {
+		return User{}, ErrNotFound
+	}
+	users, err := tx.Users.ByEmail(ctx, address)
+	switch {
+	case err != nil:
+		return User{}, err
+	case len(users) == 0:
+		return User{}, ErrNotFound
+	case len(users) > 1 && !users[0].EmailVerified:
+		return User{}, ErrAmbiguous
+	}
+	return users[0], nil
+}
+
+// Users returns users in order of id.
+func (s *Service) Users(ctx context.Context, f UserFilter) (us []User, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { us, err = tx.Users.List(ctx, f); return err })
+	return us, err
+}
+
+// Audit returns entries of the audit log, newest first.
+func (s *Service) Audit(ctx context.Context, f audit.Filter) (es []audit.Entry, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { es, err = tx.Audit.List(ctx, f); return err })
+	return es, err
+}
+
+// Assigned returns the names of the roles that the subject has now.
+func (s *Service) Assigned(ctx context.Context, subject, org string) (roles []string, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { roles, err = tx.Roles.Assigned(ctx, subject, org); return err })
+	return roles, err
+}
+
+// Roles returns all role definitions, by name.
+func (s *Service) Roles(ctx context.Context) (roles []authz.Role, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { roles, err = tx.Roles.Roles(ctx); return err })
+	return roles, err
+}

@@ -1,0 +1,142 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// SignOut ends the session behind p's credential, its refresh family and its
+// access tokens, everywhere and at once. A credential without a session, such as
+// an API key, is [ErrNoSession].
+func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, o Origin) error {
+	if p.Session == "" {
+		return ErrNoSession
+	}
+	err := s.EndSession(ctx, p.Session, p.Subject, o)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil // somebody was faster
+	}
+	return err
+}
+
+// SignOutEverywhere ends all of the subject's sessions, families and tokens.
+// API keys stay: they were never signed in.
+func (s *Service) SignOutEverywhere(ctx context.Context, subject string, o Origin) error {
+	now := time.Now()
+	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		if _, err := tx.Users.Lock(ctx, subject); err != nil {
+			return p, err
+		}
+		dead, err := s.kill(ctx, tx, subject, "signed out everywhere", now)
+		if err != nil {
+			return p, err
+		}
+		if err := tx.Audit.Append(ctx, o.entry("user.sign_out_everywhere", subject, now)); err != nil {
+			return p, err
+		}
+		return appendKills(ctx, tx, subject, dead)
+	})
+}
+
+// Sessions returns the subject's live sessions, newest first.
+func (s *Service) Sessions(ctx context.Context, subject string) ([]session.Session, error) {
+	var all []session.Session
+	err := s.Store.View(ctx, func(tx Tx) (err error) { all, err = tx.Sessions.List(ctx, subject); return err })
+	now, live := time.Now(), all[:0]
+	for _, sess := range all {
+		if sess.Alive(now) {
+			live = append(live, sess)
+		}
+	}
+	return live, err
+}
+
+// EndSession ends one session of the subject ("" = anybody's, for administrators),
+// its family and its access tokens. [session.ErrNotFound] if there is none.
+func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) error {
+	now := time.Now()
+	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		sess, err := tx.Sessions.ByID(ctx, id)
+		if err != nil {
+			return p, err
+		}
+		if subject != "" && sess.Subject != subject {
+			return p, session.ErrNotFound
+		}
+		if err := tx.Families.EndSession(ctx, id, "signed out", now); err != nil {
+			return p, err
+		}
+		there, err := tx.Sessions.End(ctx, id)
+		if err != nil {
+			return p, err
+		}
+		if !there {
+			return p, session.ErrNotFound
+		}
+		e := o.entry("session.end", sess.Subject, now)
+		e.Detail = map[string]string{"session": id}
+		if err := tx.Audit.Append(ctx, e); err != nil {
+			return p, err
+		}
+		return tx.Log.Append(ctx, s.killEntry(revoke.Session, id, now))
+	})
+}
+
+// EndOtherSessions ends all of the subject's sessions but one ("" = all), with
+// their families and access tokens.
+func (s *Service) EndOtherSessions(ctx context.Context, subject, keep string, o Origin) error {
+	now := time.Now()
+	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		if _, err := tx.Users.Lock(ctx, subject); err != nil {
+			return p, err
+		}
+		dead, err := s.endOthers(ctx, tx, subject, keep, "ended", now)
+		if err != nil || len(dead) == 0 {
+			return p, err
+		}
+		if err := tx.Audit.Append(ctx, o.entry("session.end_others", subject, now)); err != nil {
+			return p, err
+		}
+		return tx.Log.Append(ctx, dead...)
+	})
+}
+
+// endOthers ends the subject's sessions but one and returns their kills.
+func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason string, now time.Time) ([]revoke.Entry, error) {
+	if err := tx.Families.EndSubject(ctx, subject, keep, reason, now); err != nil {
+		return nil, err
+	}
+	ended, err := tx.Sessions.EndAll(ctx, subject, keep)
+	if err != nil {
+		return nil, err
+	}
+	dead := make([]revoke.Entry, 0, len(ended)+1)
+	for _, sess := range ended {
+		dead = append(dead, s.killEntry(revoke.Session, sess.ID, now))
+	}
+	return dead, nil
+}
+
+// Session implements [session.Source].
+func (s *Service) Session(ctx context.Context, hash []byte) (sess session.Session, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error { sess, err = tx.Sessions.ByTokenHash(ctx, hash); return err })
+	return sess, err
+}
+
+// Seen implements [session.Source].
+func (s *Service) Seen(ctx context.Context, sess session.Session, now time.Time) error {
+	return s.Store.Update(ctx, func(tx Tx) error { return s.seen(ctx, tx, sess, now) })
+}
+
+// seen moves the idle timeout on, at most once a minute.
+func (s *Service) seen(ctx context.Context, tx Tx, sess session.Session, now time.Time) error {
+	if now.Sub(sess.LastSeenAt) < time.Minute {
+		return nil
+	}
+	return tx.Sessions.Touch(ctx, sess.ID, now, now.Add(s.Timeouts.IdleOrDefault()))
+}

@@ -1,0 +1,201 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// Tokens are an access token, and the refresh token that gets the next one.
+type Tokens struct {
+	Access    string
+	ExpiresIn time.Duration // of Access
+	Refresh   string
+	ExpiresAt time.Time // of Refresh
+}
+
+// tokens writes an access token and the refresh token of the family's counter.
+func (s *Service) tokens(f token.Family, sess session.Session, roles []string, rev revoke.Position, now time.Time) (*Tokens, error) {
+	access, err := s.Sign(&token.Claims{
+		Issuer: s.Issuer, Audience: []string{s.Issuer}, Subject: f.Subject, ClientID: f.Client,
+		ID: secret.NewID("tok"), IssuedAt: now, Expiry: now.Add(s.accessLifetime()),
+		Rev: rev.String(), Session: f.Session, Grant: f.Grant, Org: sess.Org, Scopes: f.Scope,
+		Roles: atLeastEmpty(roles), AllRoles: true,
+		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: acr(sess.AAL),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signing access token: %w", err)
+	}
+	refresh, err := s.Refreshes.Format(token.RefreshToken{Family: f.ID, KeyVersion: f.KeyVersion, Counter: f.Counter})
+	if err != nil {
+		return nil, err
+	}
+	return &Tokens{Access: access, ExpiresIn: s.accessLifetime(), Refresh: refresh, ExpiresAt: f.ExpiresAt}, nil
+}
+
+// atLeastEmpty makes "no roles" explicit: a token without the claim says nothing.
+func atLeastEmpty(roles []string) []string {
+	if roles == nil {
+		return []string{}
+	}
+	return roles
+}
+
+func acr(aal int) string { return fmt.Sprintf("aal%d", aal) }
+
+func (s *Service) newFamily(sess session.Session) *token.Family {
+	return &token.Family{
+		ID: token.NewFamilyID(), Session: sess.ID, Subject: sess.Subject, Client: FirstParty,
+		KeyVersion: s.Refreshes.Current, Position: sess.Position,
+		CreatedAt: sess.CreatedAt, RotatedAt: sess.CreatedAt, ExpiresAt: sess.CreatedAt.Add(s.familyLifetime()),
+	}
+}
+
+// Refresh exchanges a refresh token for a new pair. Within the leeway every
+// repeat gets the same successor, so that two tabs, a retry or a crash never sign
+// anybody out. A reused token ends its family, and the session with it. Every
+// refusal is [ErrInvalidToken].
+//
+// The position is read before the family and the user: whatever ends them
+// afterwards has a later one and so ends what is minted here.
+func (s *Service) Refresh(ctx context.Context, refresh, client string, o Origin) (*Tokens, error) {
+	t, err := s.Refreshes.Parse(refresh)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	rev, now, err := s.position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		rotated token.Rotated
+		sess    session.Session
+		roles   []string
+	)
+	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		rotated, err = tx.Families.Rotate(ctx, token.Rotation{
+			Family: t.Family, Counter: t.Counter, Client: client, Now: now, Leeway: s.leeway(),
+		})
+		if errors.Is(err, token.ErrNotFound) {
+			return p, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+		}
+		if err != nil {
+			return p, err
+		}
+		if rotated.Reused {
+			return s.reused(ctx, tx, rotated, now, o)
+		}
+		sess, roles, err = s.continued(ctx, tx, rotated, now, o)
+		return p, err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case rotated.Reused:
+		return nil, fmt.Errorf("%w: reused", ErrInvalidToken)
+	}
+	return s.tokens(rotated.Family, sess, roles, rev, now)
+}
+
+// reused ends the session whose refresh token was used twice: one of the two is a
+// thief (RFC 9700 §4.14.2). This commits, and is answered with a refusal.
+func (s *Service) reused(ctx context.Context, tx Tx, r token.Rotated, now time.Time, o Origin) (p revoke.Position, err error) {
+	if _, err := tx.Sessions.End(ctx, r.Session); err != nil {
+		return p, err
+	}
+	e := o.entry("refresh.reuse", r.Subject, now)
+	e.Outcome, e.Detail = audit.Failure, map[string]string{"family": r.ID, "session": r.Session}
+	if err := tx.Audit.Append(ctx, e); err != nil {
+		return p, err
+	}
+	return tx.Log.Append(ctx, s.killEntry(revoke.Session, r.Session, now))
+}
+
+// continued reads anew whatever the next access token says: the user, the
+// session and the roles.
+func (s *Service) continued(ctx context.Context, tx Tx, r token.Rotated, now time.Time, o Origin) (sess session.Session, roles []string, err error) {
+	u, err := tx.Users.ByID(ctx, r.Subject)
+	if err != nil {
+		return sess, nil, gone(err, ErrNotFound)
+	}
+	head, err := tx.Log.Head(ctx)
+	if err != nil {
+		return sess, nil, err
+	}
+	if !u.began(r.Position, head.Position) {
+		return sess, nil, fmt.Errorf("%w: user disabled, or signed out since", ErrInvalidToken)
+	}
+	sess, err = tx.Sessions.ByID(ctx, r.Session)
+	if err != nil {
+		return sess, nil, gone(err, session.ErrNotFound)
+	}
+	if !sess.Alive(now) {
+		return sess, nil, fmt.Errorf("%w: session expired", ErrInvalidToken)
+	}
+	if err := s.seen(ctx, tx, sess, now); err != nil {
+		return sess, nil, err
+	}
+	if r.Ahead > 0 { // commits lost in a failover; the hash proves that we issued it
+		e := o.entry("refresh.ahead", r.Subject, now)
+		e.Detail = map[string]string{"family": r.ID, "by": fmt.Sprint(r.Ahead)}
+		if err := tx.Audit.Append(ctx, e); err != nil {
+			return sess, nil, err
+		}
+	}
+	roles, err = tx.Roles.Assigned(ctx, r.Subject, sess.Org)
+	return sess, roles, err
+}
+
+// gone turns "there is none" into a refusal and leaves other errors alone.
+func gone(err, none error) error {
+	if errors.Is(err, none) {
+		return fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	return err
+}
+
+// ErrNoToken means that the principal has no session to issue a token from.
+var ErrNoToken = errors.New("only a signed-in session can issue tokens")
+
+// Token issues an access token of p's session for another audience: for calling
+// another service on p's behalf. The audience must be a resource that signs.
+func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience string) (string, error) {
+	if p.Session == "" || p.Scopes != nil {
+		return "", ErrNoToken
+	}
+	now := time.Now()
+	c := &token.Claims{
+		Issuer: s.Issuer, Audience: []string{audience}, Subject: p.Subject, ClientID: FirstParty,
+		ID: secret.NewID("tok"), IssuedAt: now, Expiry: now.Add(s.accessLifetime()),
+		Session: p.Session, AllRoles: true,
+	}
+	err := s.Store.View(ctx, func(tx Tx) error {
+		head, err := tx.Log.Head(ctx) // before the session: what ends it afterwards is later
+		if err != nil {
+			return err
+		}
+		sess, err := tx.Sessions.ByID(ctx, p.Session)
+		if errors.Is(err, session.ErrNotFound) || err == nil && !sess.Alive(now) {
+			return ErrNoSession
+		}
+		if err != nil {
+			return err
+		}
+		roles, err := tx.Roles.Assigned(ctx, p.Subject, sess.Org)
+		c.Rev, c.Org, c.Roles = head.Position.String(), sess.Org, atLeastEmpty(roles)
+		c.AuthTime, c.AMR, c.ACR = sess.AuthTime, sess.AMR, acr(sess.AAL)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return s.Sign(c)
+}
