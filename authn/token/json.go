@@ -319,7 +319,7 @@ func (p *parser) literal(word string) error {
 
 // strings consumes an array of strings. The result is never nil.
 func (p *parser) strings() ([]string, error) {
-	out := []string{}
+	out := make([]string, 0, 4)
 	err := p.array(func(p *parser) error {
 		s, err := p.str()
 		out = append(out, s)
@@ -384,8 +384,17 @@ func (p *parser) mismatch() error {
 // foldHash returns the FNV-1a hash of a name under Unicode simple case folding: "exp", "EXP" and "ſub", "sub" agree.
 func foldHash(name string) uint64 {
 	h := uint64(14695981039346656037)
-	for _, r := range name {
-		h = (h ^ uint64(foldRune(r))) * 1099511628211
+	for i, c := range []byte(name) {
+		if c >= utf8.RuneSelf {
+			for _, r := range name[i:] {
+				h = (h ^ uint64(foldRune(r))) * 1099511628211
+			}
+			return h
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint64(c)) * 1099511628211
 	}
 	return h
 }

@@ -46,12 +46,14 @@ func ParseSigningKey(data []byte) (*SigningKey, error) {
 
 // A jwk holds the members of a JWK as text. Members are those of RFC 7517 §4, RFC 7518 §6 and RFC 8037 §2.
 type jwk struct {
-	kty, use, alg, kid, crv     string
-	n, e, x, y, k               string
-	d, p, q, dp, dq, qi         string
-	ops                         []string
-	hasUse, hasAlg, hasOps, oth bool
-	malformed                   error // a member of the wrong type; it counts only if the key is one of ours
+	kty, use, alg, kid, crv string
+	n, e, x, y, k           string
+	d, p, q, dp, dq, qi     string
+	ops                     []string
+	hasUse, hasAlg, hasOps  bool
+	private                 bool  // has members, even empty, that only the holder of an asymmetric private key may know
+	oth                     bool  // has more than two primes
+	malformed               error // a member of the wrong type; it counts only if the key is one of ours
 }
 
 var jwkNames = []string{"kty", "use", "alg", "kid", "crv", "n", "e", "x", "y", "k", "d", "p", "q", "dp", "dq", "qi", "oth", "key_ops"}
@@ -82,7 +84,7 @@ func (j *jwk) member(p *parser, name string) error {
 			return err
 		})
 	case "oth":
-		j.oth = true
+		j.oth, j.private = true, true
 	}
 	if resembles(name, jwkNames) {
 		return errResembling
@@ -114,6 +116,14 @@ func (j *jwk) field(name string) *string {
 		return &j.y
 	case "k":
 		return &j.k
+	}
+	return j.privateField(name)
+}
+
+func (j *jwk) privateField(name string) *string {
+	was := j.private
+	j.private = true
+	switch name {
 	case "d":
 		return &j.d
 	case "p":
@@ -127,6 +137,7 @@ func (j *jwk) field(name string) *string {
 	case "qi":
 		return &j.qi
 	}
+	j.private = was
 	return nil
 }
 
@@ -139,17 +150,12 @@ func (j *jwk) text(p *parser, field *string) (err error) {
 	return err
 }
 
-// private reports whether members are present that only the holder of an asymmetric private key may know.
-func (j *jwk) private() bool {
-	return j.oth || j.d+j.p+j.q+j.dp+j.dq+j.qi != ""
-}
-
 // key returns the verification key.
 func (j *jwk) key() (*Key, error) {
 	if err := j.coherent("verify"); err != nil {
 		return nil, err
 	}
-	if j.private() {
+	if j.private {
 		return nil, badKey("private members in a key for verifying")
 	}
 	return j.public()
@@ -171,7 +177,7 @@ func (j *jwk) coherent(op string) error {
 		return unsupportedKey("algorithm")
 	case j.kty != "oct" && j.k != "":
 		return badKey("a secret in an asymmetric key")
-	case j.kty == "oct" && (j.private() || j.n+j.e+j.x+j.y != ""):
+	case j.kty == "oct" && (j.private || j.n+j.e+j.x+j.y != ""):
 		return badKey("members of an asymmetric key in a secret")
 	}
 	if err := j.checkOps(op); err != nil {

@@ -80,7 +80,7 @@ func (s *JWKS) parseMember(p *parser) error {
 	if err := p.object(j.member); err != nil {
 		return err
 	}
-	if j.private() || j.k != "" {
+	if j.private || j.kty == "oct" || j.k != "" {
 		return badKey("private key in a published set")
 	}
 	if len(s.keys)+len(s.skipped) == maxKeys {
