@@ -65,28 +65,28 @@ const maxCredential = 8 << 10
 // only when nothing else is offered and otherwise is what a token may be bound
 // to. Any other two at once, and tokens in the query (RFC 6750 §5.3), are
 // refused with a 400 problem.
-func (g *Gate) credential(r *http.Request, d *Door) (Credential, error) {
+func (g *Gate) credential(d *Door, r *http.Request, addr netip.Addr) (Credential, error) {
 	if queryOffersToken(r.URL) {
 		return Credential{}, badRequest("A token in the query string is refused: it ends up in logs. Send it in the Authorization header.")
 	}
-	c := Credential{Method: r.Method, Addr: g.Addr(r)}
+	authorization, key, proof := r.Header["Authorization"], r.Header["X-Api-Key"], r.Header["Dpop"]
+	if len(authorization)+len(key) > 1 || len(proof) > 1 {
+		return Credential{}, badRequest("The request offers more than one credential. Send exactly one.")
+	}
+	c := Credential{Method: r.Method, Addr: addr}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		c.Peer = r.TLS.VerifiedChains[0][0]
 	}
 	if g.Origin != "" {
-		c.URL = g.Origin + r.URL.EscapedPath()
-	}
-	authorization, key, proof := r.Header["Authorization"], r.Header["X-Api-Key"], r.Header["Dpop"]
-	if len(authorization)+len(key) > 1 || len(proof) > 1 {
-		return c, badRequest("The request offers more than one credential. Send exactly one.")
+		c.URL = g.Origin + requestPath(r)
 	}
 	if len(proof) == 1 {
 		c.Proof = proof[0]
 	}
 	if len(authorization) == 1 {
-		return parseAuthorization(c, authorization[0])
+		return c.authorization(authorization[0])
 	}
-	value, offered, err := g.cookie(r, d)
+	value, offered, err := g.cookie(d, r)
 	switch {
 	case err != nil:
 		return c, err
@@ -111,14 +111,28 @@ func (g *Gate) credential(r *http.Request, d *Door) (Credential, error) {
 // errMalformed is a 401: the client meant to authenticate and failed to.
 var errMalformed = invalidCredential("malformed")
 
-func parseAuthorization(c Credential, header string) (Credential, error) {
+// authorization fills in what the Authorization header offers. The schemes that
+// stand for other places of a request are not taken from it: a "certificate"
+// there would be one that nobody has verified.
+func (c Credential) authorization(header string) (Credential, error) {
 	scheme, value, _ := strings.Cut(header, " ")
-	value = strings.TrimLeft(value, " ")
-	c.Scheme, c.Value = strings.ToLower(scheme), value
-	if scheme == "" || !plausible(value) {
+	switch scheme = lower(scheme); scheme {
+	case "", SchemeCookie, SchemeAPIKey, SchemeCertificate:
+		return c, errMalformed
+	}
+	c.Scheme, c.Value = scheme, strings.TrimLeft(value, " ")
+	if !plausible(c.Scheme) || !plausible(c.Value) || c.Proof != "" && !plausible(c.Proof) {
 		return c, errMalformed
 	}
 	return c, nil
+}
+
+// lower spares the usual spelling an allocation.
+func lower(scheme string) string {
+	if scheme == "Bearer" {
+		return SchemeBearer
+	}
+	return strings.ToLower(scheme)
 }
 
 // plausible reports whether v can be a credential at all: printable ASCII of a
@@ -137,7 +151,7 @@ func plausible(v string) bool {
 
 // cookie returns the session cookie, unless the door reads none. Two cookies of
 // that name mean that somebody planted one: neither counts.
-func (g *Gate) cookie(r *http.Request, d *Door) (value string, offered bool, err error) {
+func (g *Gate) cookie(d *Door, r *http.Request) (value string, offered bool, err error) {
 	if d.noCookie || len(r.Header["Cookie"]) == 0 {
 		return "", false, nil
 	}
@@ -147,14 +161,24 @@ func (g *Gate) cookie(r *http.Request, d *Door) (value string, offered bool, err
 		return "", false, nil
 	case 1:
 		return cookies[0].Value, true, nil
-	default:
-		return "", true, invalidCredential("two session cookies")
 	}
+	return "", true, invalidCredential("two session cookies")
 }
 
+// queryOffersToken parses the query only where it may hold the parameter.
 func queryOffersToken(u *url.URL) bool {
 	if !strings.Contains(u.RawQuery, "token") && !strings.Contains(u.RawQuery, "%") {
 		return false
 	}
 	return u.Query().Has("access_token")
+}
+
+// requestPath is the path that the client asked for, before any StripPrefix,
+// and as it was escaped.
+func requestPath(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		return path
+	}
+	return r.URL.EscapedPath()
 }

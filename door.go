@@ -49,17 +49,37 @@ func May(action string) Door {
 	return Door{kind: may, action: action}
 }
 
-// Hide answers 404 instead of 403, for objects whose existence is secret.
-func (d Door) Hide() Door { d.hide = true; return d }
+// Hide answers 404 instead of 403, for objects whose existence is secret. It
+// panics on a door that asks the policy nothing: there is no 403 to hide.
+func (d Door) Hide() Door {
+	if d.kind != may {
+		panic("sallyport: only a door with an action can hide")
+	}
+	d.hide = true
+	return d
+}
 
 // Limit spends one unit of the named limit per request: see [Limiter].
-func (d Door) Limit(name string) Door { d.limit = name; return d }
+func (d Door) Limit(name string) Door {
+	if name == "" {
+		panic("sallyport: a limit needs a name")
+	}
+	d.limit = name
+	return d
+}
 
-// Fresh asks for a sign-in no older than age; an older one is challenged to sign
-// in again (RFC 9470). Credentials without a sign-in, such as API keys, never
-// are fresh.
-func (d Door) Fresh(age time.Duration) Door { d.fresh = age; return d }
+// Fresh asks for a sign-in no older than age, which must be positive; an older
+// one is challenged to sign in again (RFC 9470). Credentials without a sign-in,
+// such as API keys, never are fresh.
+func (d Door) Fresh(age time.Duration) Door {
+	if age <= 0 {
+		panic("sallyport: the age of a fresh sign-in must be positive")
+	}
+	d.fresh = age
+	return d
+}
 
 // NoCookie does not read our cookies on this route. Such a route takes requests
-// from every origin, because a browser cannot be made to lend it a session.
+// from every origin, because a browser cannot be made to lend it a session. What
+// else a browser lends by itself, such as a client certificate, is still checked.
 func (d Door) NoCookie() Door { d.noCookie = true; return d }

@@ -20,7 +20,7 @@ type Gate struct {
 	Limiter        Limiter         // nil: doors that name a limit answer 503
 
 	Cookie      string                                             // name of the session cookie; "" = __Host-sallyport
-	CrossOrigin *http.CrossOriginProtection                        // checks requests that rely on cookies; nil = same origin only
+	CrossOrigin *http.CrossOriginProtection                        // checks requests that rely on what a browser lends; nil = same origin only
 	Origin      string                                             // "https://host[:port]" as clients see it; fills Credential.URL
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
@@ -45,22 +45,30 @@ func (g *Gate) Addr(r *http.Request) netip.Addr {
 // panics on the zero Door. Gates may be nested: a request that already passed
 // door one of this gate is not authenticated again.
 func (g *Gate) Through(d Door) func(http.Handler) http.Handler {
-	if d.kind == noDoor {
+	switch {
+	case g == nil:
+		panic("sallyport: door without a gate")
+	case d.kind == noDoor:
 		panic("sallyport: route without a door")
 	}
 	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("sallyport: door without a handler behind it")
+		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			passed, err := g.pass(&d, r)
+			r, err := g.pass(&d, r)
 			if err != nil {
 				g.Error(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, passed)
+			next.ServeHTTP(w, r)
 		})
 	}
 }
 
-// pass puts r through both doors: who, then the quota, then the object, then may.
+// pass puts r through both doors: who, then the quota, then the object, then
+// may, then how fresh. Freshness comes last, because signing in again helps
+// only those who may. The request that it returns carries as much as is known.
 func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
 	ps := &passage{gate: g, noCookie: d.noCookie, outer: passageFrom(r.Context())}
 	if err := g.doorOne(d, r, ps); err != nil {
@@ -78,39 +86,43 @@ func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
 		}
 	}
 	if d.fresh > 0 && !ps.principal.fresh(d.fresh) {
-		return r, stepUp(&Need{MaxAge: d.fresh})
+		return r, ps.ask(&Need{MaxAge: d.fresh})
 	}
 	return r, nil
 }
 
-// doorOne fills in who it is. Where the door is public, or the policy may
-// permit anonymous, a request without credential passes as anonymous; an
-// invalid one passes only where the door is public.
+// doorOne fills in who it is. A request without credential passes as anonymous
+// where the door is public or where the policy may permit anonymous; one with an
+// invalid credential only where the door is public. Where an object would be
+// loaded, nobody passes as anonymous: they would learn whether it exists.
 func (g *Gate) doorOne(d *Door, r *http.Request, ps *passage) error {
 	if o := ps.outer; o != nil && o.gate == g && o.noCookie == d.noCookie {
 		ps.principal, ps.refused, ps.addr = o.principal, o.refused, o.addr
 	} else {
-		ps.principal, ps.refused = g.authenticate(r, d)
 		ps.addr = g.Addr(r)
+		ps.principal, ps.refused = g.authenticate(d, r, ps.addr)
 	}
 	if ps.refused == nil {
 		return nil
 	}
 	ps.principal = anonymous
-	none, invalid := errors.Is(ps.refused, ErrNoCredential), errors.Is(ps.refused, ErrInvalidCredential)
+	_, answered := errors.AsType[*Problem](ps.refused) // neither absent nor invalid: 400, 403 or 503
 	switch {
-	case d.kind == public && (none || invalid):
-		return nil
-	case d.kind == may && d.load == nil && none:
-		return nil
-	default:
+	case answered:
 		return ps.refused
+	case d.kind == public:
+		return nil
+	case d.kind == may && d.load == nil && errors.Is(ps.refused, ErrNoCredential):
+		return nil
 	}
+	return ps.refused
 }
 
-func (g *Gate) authenticate(r *http.Request, d *Door) (*Principal, error) {
-	c, err := g.credential(r, d)
-	if !d.noCookie && browserLends(c.Scheme) {
+// authenticate returns who r's credential stands for, or why nobody:
+// ErrNoCredential, an ErrInvalidCredential, or a Problem.
+func (g *Gate) authenticate(d *Door, r *http.Request, addr netip.Addr) (*Principal, error) {
+	c, err := g.credential(d, r, addr)
+	if lentByBrowser(d, c.Scheme) {
 		if err := g.CheckOrigin(r); err != nil {
 			return nil, err
 		}
@@ -123,8 +135,10 @@ func (g *Gate) authenticate(r *http.Request, d *Door) (*Principal, error) {
 		switch {
 		case errors.Is(err, ErrNotMine):
 			continue
-		case err != nil:
+		case errors.Is(err, ErrInvalidCredential):
 			return nil, fmt.Errorf("authenticating %s: %w", c.Scheme, err)
+		case err != nil:
+			return nil, unavailable(fmt.Errorf("authenticating %s: %w", c.Scheme, err))
 		case p == nil || p.Kind == Anonymous || p.Subject == "":
 			return nil, invalidCredential("authenticator named nobody")
 		}
@@ -133,36 +147,9 @@ func (g *Gate) authenticate(r *http.Request, d *Door) (*Principal, error) {
 	return nil, invalidCredential("no authenticator for it")
 }
 
-// browserLends reports whether a browser adds the credential by itself, also to
-// a request that another site made it send. No credential counts as well: a
-// request that sets our cookie (sign-in) is checked like one that sends it.
-func browserLends(scheme string) bool {
-	return scheme == SchemeCookie || scheme == SchemeCertificate || scheme == ""
-}
-
-// crossOrigin is the protection of a gate that names no trusted origin.
-var crossOrigin http.CrossOriginProtection
-
-// CheckOrigin refuses a state-changing request that a browser sent from another
-// origin, with a 403 problem. Every request that reads or sets the session
-// cookie passes it at door one; a handler calls it before it reads or sets a
-// cookie of its own behind a [Door.NoCookie].
-func (g *Gate) CheckOrigin(r *http.Request) error {
-	if err := cmp.Or(g.CrossOrigin, &crossOrigin).Check(r); err != nil {
-		return &Problem{
-			Status: http.StatusForbidden, Code: "cross_origin", cause: err,
-			Detail: "A browser sent this request from another site, and it is not among the trusted origins.",
-		}
-	}
-	return nil
-}
-
 func (g *Gate) doorTwo(d *Door, r *http.Request, ps *passage) error {
 	var res Resource
 	if d.load != nil {
-		if ps.principal.Kind == Anonymous { // no existence oracle before door one
-			return cmp.Or(ps.refused, ErrNoCredential)
-		}
 		var err error
 		if res, err = d.load(r); err != nil {
 			return err
@@ -171,16 +158,20 @@ func (g *Gate) doorTwo(d *Door, r *http.Request, ps *passage) error {
 	}
 	err := g.Check(r.Context(), d.action, res)
 	if p, ok := errors.AsType[*Problem](err); ok && d.hide && p.Status == http.StatusForbidden {
-		return fmt.Errorf("%w: hidden: %w", ErrNotFound, err)
+		return notFound(p)
 	}
 	return err
 }
 
 func (g *Gate) spend(ctx context.Context, limit string, ps *passage) error {
 	if g.Limiter == nil {
-		return fmt.Errorf("limit %q is named, but the gate has no limiter", limit)
+		return unavailable(fmt.Errorf("limit %q is named, but the gate has no limiter", limit))
 	}
-	return g.Limiter.Spend(ctx, limit, ps.principal, ps.addr)
+	err := g.Limiter.Spend(ctx, limit, ps.principal, ps.addr)
+	if _, answered := errors.AsType[*Problem](err); err == nil || answered {
+		return err
+	}
+	return unavailable(fmt.Errorf("spending limit %q: %w", limit, err))
 }
 
 // Decide answers without refusing: for "show the button?". Without a policy the
@@ -203,16 +194,34 @@ func (g *Gate) Check(ctx context.Context, action string, res Resource) error {
 	d, err := g.Decide(ctx, action, res)
 	switch {
 	case err != nil:
-		return fmt.Errorf("deciding %s: %w", action, err)
+		return unavailable(fmt.Errorf("deciding %s: %w", action, err))
 	case d.Allow:
 		return nil
 	case From(ctx).Kind == Anonymous:
-		return ErrNoCredential
+		return passageFrom(ctx).whyAnonymous()
 	}
 	d.ID = cmp.Or(d.ID, "dec_"+rand.Text())
-	return refuse(action, d)
+	return refuse(action, res, d)
 }
 
 func (p *Principal) fresh(age time.Duration) bool {
 	return !p.AuthTime.IsZero() && time.Since(p.AuthTime) <= age
+}
+
+// whyAnonymous is the 401 of somebody who is nobody: a credential that did not
+// count is told apart from none. ps may be nil.
+func (ps *passage) whyAnonymous() error {
+	if ps == nil || ps.refused == nil {
+		return ErrNoCredential
+	}
+	return ps.refused
+}
+
+// ask is the 401 of somebody who lacks only what n names: sign in again, or at
+// all.
+func (ps *passage) ask(n *Need) error {
+	if ps.principal.Kind == Anonymous {
+		return ps.whyAnonymous()
+	}
+	return stepUp(n)
 }

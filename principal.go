@@ -3,6 +3,7 @@ package sallyport
 import (
 	"context"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,6 +65,7 @@ type passage struct {
 	typ       any // *Type[T] of object
 	object    any // *T that the door loaded
 	outer     *passage
+	trace     atomic.Pointer[string] // set when first asked for; the outermost passage's counts
 }
 
 type passageKey struct{}

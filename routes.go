@@ -28,13 +28,15 @@ type Route struct {
 	Limit   string        // name of the limit, if any
 	Fresh   time.Duration // age that the sign-in may have; 0 = any
 	Hide    bool          // refusals are answered with 404
+
+	NoCookie bool // cookies do not count, and any origin may send requests
 }
 
 // Handle registers h behind the door. It panics on the zero Door and, like
 // ServeMux, on a pattern that is malformed or conflicts with another.
 func (rt *Routes) Handle(pattern string, d Door, h http.Handler) {
 	rt.mux.Handle(pattern, rt.Gate.Through(d)(h))
-	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, Limit: d.limit, Fresh: d.fresh, Hide: d.hide}
+	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, Limit: d.limit, Fresh: d.fresh, Hide: d.hide, NoCookie: d.noCookie}
 	if d.typ != nil {
 		ro.Type = d.typ.Name()
 	}
@@ -44,6 +46,9 @@ func (rt *Routes) Handle(pattern string, d Door, h http.Handler) {
 // Func registers a handler that returns its error, which [Gate.Error] answers.
 // The handler must not have written anything when it returns an error.
 func (rt *Routes) Func(pattern string, d Door, f func(http.ResponseWriter, *http.Request) error) {
+	if f == nil {
+		panic("sallyport: door without a handler behind it")
+	}
 	rt.Handle(pattern, d, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {
 			rt.Gate.Error(w, r, err)
@@ -112,6 +117,7 @@ func (ro Route) door() string {
 		{ro.Fresh != 0, "fresh " + ro.Fresh.String()},
 		{ro.Limit != "", "limit " + ro.Limit},
 		{ro.Hide, "hidden"},
+		{ro.NoCookie, "no cookie"},
 	} {
 		if w.say {
 			words = append(words, w.text)

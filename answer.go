@@ -1,0 +1,108 @@
+package sallyport
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+)
+
+// Error is the one function that maps an error to an answer:
+//
+//   - a [Problem] is answered as it says;
+//   - [ErrNoCredential] and [ErrInvalidCredential] with 401 and a challenge, or, if
+//     a browser is navigating, with 303 to the sign-in page;
+//   - [ErrNotFound] and [database/sql.ErrNoRows] with 404;
+//   - a body over its limit with 413;
+//   - everything else with 503 and Retry-After, because then nobody knows the
+//     answer: never 200, never 401. An error with a method RetryAfter()
+//     time.Duration chooses how long.
+//
+// The cause goes to the log, never to the client. Nothing may have been written
+// to w before.
+func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
+	p, trace := problemOf(err), TraceID(r)
+	g.report(r, p, err, trace)
+	h := w.Header()
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
+		delete(h, name) // they describe an answer that will not be given
+	}
+	h.Set("Cache-Control", "no-store")
+	if g.sendToSignIn(w, r, p) {
+		return
+	}
+	maps.Copy(h, p.Header)
+	if p.Status == http.StatusUnauthorized || p.challenge != "" {
+		h["Www-Authenticate"] = g.challenges(p.challenge)
+	}
+	if g.Page != nil && Navigation(r) {
+		g.Page(w, r, p.with("trace_id", trace))
+		return
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(p.Status)
+	w.Write(p.document(trace))
+}
+
+func (p *Problem) document(trace string) []byte {
+	body, err := json.Marshal(p.with("trace_id", trace))
+	if err != nil { // an Extra that JSON cannot hold
+		bare := *p
+		bare.Extra = nil
+		body, _ = json.Marshal(bare.with("trace_id", trace))
+	}
+	return append(body, '\n')
+}
+
+// report logs what a refusal is about. The route's pattern stands for the path
+// where it is known, because a path may hold a one-time code.
+func (g *Gate) report(r *http.Request, p *Problem, err error, trace string) {
+	log, level := cmp.Or(g.Log, slog.Default()), levelOf(r, p, err)
+	if !log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.Int("status", p.Status), slog.String("code", p.Code), slog.Any("cause", err),
+		slog.String("method", r.Method), slog.String("route", cmp.Or(r.Pattern, r.URL.Path)),
+		slog.String("trace_id", trace),
+	}
+	if subject := From(r.Context()).Subject; subject != "" {
+		attrs = append(attrs, slog.String("subject", subject))
+	}
+	if id := decisionID(err); id != nil {
+		attrs = append(attrs, slog.Any("decision_id", id))
+	}
+	log.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
+
+// levelOf: a request without credential or without a route is everyday business;
+// what nobody could answer is an error, unless the client went away.
+func levelOf(r *http.Request, p *Problem, err error) slog.Level {
+	switch {
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return slog.LevelDebug
+	case p.Status >= 500:
+		return slog.LevelError
+	case p.Code == "unauthenticated" || p.Status == http.StatusNotFound || p.Status == http.StatusMethodNotAllowed:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// decisionID finds the decision behind err, also behind one that was hidden.
+func decisionID(err error) any {
+	for {
+		p, ok := errors.AsType[*Problem](err)
+		if !ok {
+			return nil
+		}
+		if id := p.Extra["decision_id"]; id != nil {
+			return id
+		}
+		err = p.cause
+	}
+}

@@ -1,0 +1,157 @@
+package sallyport_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-auth/sallyport"
+)
+
+// A request offers one credential, and what counts as one.
+func TestCredentials(t *testing.T) {
+	cookie := func(v string) string { return "Cookie: __Host-sallyport=" + v }
+	signedIn := sallyport.SignedIn()
+	for _, tt := range []struct {
+		name   string
+		door   sallyport.Door
+		header []string
+		status int
+		code   string
+	}{
+		{"a cookie beside a bearer token is ignored", signedIn, []string{annBearer, cookie("expired")}, 200, ""},
+		{"a cookie beside a malformed Authorization does not save it", signedIn, []string{"Authorization: nonsense", annCookie}, 401, "invalid_token"},
+		{"two cookies beside a bearer token are ignored", signedIn, []string{annBearer, annCookie + "; __Host-sallyport=ann"}, 200, ""},
+		{"two session cookies", signedIn, []string{annCookie + "; __Host-sallyport=ann"}, 401, "invalid_token"},
+		{"the same session cookie in two headers", signedIn, []string{annCookie, annCookie}, 401, "invalid_token"},
+		{"other cookies do not matter", signedIn, []string{"Cookie: theme=dark; a=b", annCookie}, 200, ""},
+		{"a cookie of another name is no credential", signedIn, []string{"Cookie: sallyport=ann"}, 401, "unauthenticated"},
+		{"an empty cookie", signedIn, []string{cookie("")}, 401, "invalid_token"},
+		{"a cookie that no browser could hold", signedIn, []string{cookie("\xff")}, 401, "unauthenticated"},
+		{"a cookie and an API key", signedIn, []string{annCookie, annKey}, 400, "invalid_request"},
+		{"a bearer token and an API key", signedIn, []string{annBearer, annKey}, 400, "invalid_request"},
+		{"two bearer tokens", signedIn, []string{annBearer, annBearer}, 400, "invalid_request"},
+		{"two API keys", signedIn, []string{annKey, annKey}, 400, "invalid_request"},
+		{"two proofs", signedIn, []string{annBearer, "DPoP: a", "DPoP: b"}, 400, "invalid_request"},
+		{"two credentials on a public door", sallyport.Public(), []string{annBearer, annKey}, 400, "invalid_request"},
+		{"a proof that is garbage", signedIn, []string{annBearer, "DPoP: \x01"}, 401, "invalid_token"},
+		{"the scheme in another case", signedIn, []string{"Authorization: BEARER ann"}, 200, ""},
+		{"several spaces", signedIn, []string{"Authorization: Bearer   ann"}, 200, ""},
+		{"a scheme without a value", signedIn, []string{"Authorization: Bearer"}, 401, "invalid_token"},
+		{"a value without a scheme", signedIn, []string{"Authorization:  ann"}, 401, "invalid_token"},
+		{"an empty Authorization", signedIn, []string{"Authorization: "}, 401, "invalid_token"},
+		{"an empty API key", signedIn, []string{"X-API-Key: "}, 401, "invalid_token"},
+		{"no ASCII in the scheme", signedIn, []string{"Authorization: Bärer ann"}, 401, "invalid_token"},
+		{"no ASCII in the value", signedIn, []string{"Authorization: Bearer änn"}, 401, "invalid_token"},
+		{"8 KiB", signedIn, []string{"Authorization: Bearer ann-" + strings.Repeat("x", 8<<10-4)}, 200, ""},
+		{"more than 8 KiB", signedIn, []string{"Authorization: Bearer ann-" + strings.Repeat("x", 8<<10-3)}, 401, "invalid_token"},
+		{"a cookie's value in Authorization is no session", signedIn, []string{"Authorization: Cookie ann"}, 401, "invalid_token"},
+		{"an API key by its internal name", signedIn, []string{"Authorization: ApiKey ann"}, 401, "invalid_token"},
+		{"a certificate that is only claimed", signedIn, []string{"Authorization: Certificate ann"}, 401, "invalid_token"},
+		{"a door that reads no cookie", signedIn.NoCookie(), []string{annCookie}, 401, "unauthenticated"},
+		{"a door that reads no cookie takes tokens", signedIn.NoCookie(), []string{annCookie, annBearer}, 200, ""},
+		{"a door that reads no cookie does not count it as a second credential", signedIn.NoCookie(), []string{annCookie, annKey}, 200, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g, _ := newGate()
+			w := serve(g, tt.door, request("GET /", tt.header...))
+			if w.Code != tt.status {
+				t.Fatalf("status %d, want %d: %s", w.Code, tt.status, w.Body)
+			}
+			if tt.status != 200 && problem(t, w).Code != tt.code {
+				t.Errorf("code %q, want %q", problem(t, w).Code, tt.code)
+			}
+		})
+	}
+}
+
+func TestTokensInTheQueryAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name, target string
+		status       int
+	}{
+		{"a token", "/?access_token=ann", 400},
+		{"an empty one", "/?a=b&access_token", 400},
+		{"an escaped one", "/?%61ccess%5ftoken=ann", 400},
+		{"even beside a good credential", "/?access_token=", 400},
+		{"another parameter that ends alike", "/?my_access_token=1", 200},
+		{"the word elsewhere", "/access_token?q=access_token", 200},
+		{"an escape that is none", "/?q=%zz", 200},
+	} {
+		g, _ := newGate()
+		if w := serve(g, sallyport.Public(), request("GET "+tt.target, annBearer)); w.Code != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, w.Code, tt.status)
+		}
+	}
+}
+
+// capture remembers the credential that it is asked about.
+type capture struct{ got sallyport.Credential }
+
+func (c *capture) Authenticate(_ context.Context, got sallyport.Credential) (*sallyport.Principal, error) {
+	c.got = got
+	return ann, nil
+}
+
+func TestCredentialSaysWhatItIsBoundTo(t *testing.T) {
+	leaf := new(x509.Certificate)
+	withCert := func(r *http.Request) *http.Request {
+		r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, new(x509.Certificate)}}}
+		return r
+	}
+	unverified := request("GET /", annBearer)
+	unverified.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}
+	stripped := request("GET /api/a%2Fb?q=1", annBearer)
+	stripped.URL.Path, stripped.URL.RawPath = "/a/b", "/a%2Fb"
+	proxied := request("GET http://elsewhere.example/x?q", annBearer)
+	addr := netip.MustParseAddr("192.0.2.1") // httptest's peer
+	for _, tt := range []struct {
+		name    string
+		request *http.Request
+		want    sallyport.Credential
+	}{
+		{"a bearer token", request("GET /x?q=1", "Authorization: Bearer a.b"), sallyport.Credential{Scheme: "bearer", Value: "a.b", URL: "https://a.example/x"}},
+		{"a token bound to a key", request("GET /", "Authorization: DPoP a", "DPoP: p"), sallyport.Credential{Scheme: "dpop", Value: "a", Proof: "p", URL: "https://a.example/"}},
+		{"a key", request("GET /", "X-API-Key: k"), sallyport.Credential{Scheme: "apikey", Value: "k", URL: "https://a.example/"}},
+		{"a cookie", request("GET /", "Cookie: c=v"), sallyport.Credential{Scheme: "cookie", Value: "v", URL: "https://a.example/"}},
+		{"a certificate when nothing else is offered", withCert(request("GET /")), sallyport.Credential{Scheme: "certificate", Peer: leaf, URL: "https://a.example/"}},
+		{"a certificate beside a token is what it may be bound to", withCert(request("GET /", "Authorization: Bearer a")), sallyport.Credential{Scheme: "bearer", Value: "a", Peer: leaf, URL: "https://a.example/"}},
+		{"a certificate that nobody verified is none", unverified, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/"}},
+		{"the address before a prefix was stripped, as it was escaped", stripped, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/api/a%2Fb"}},
+		{"never the host that the client names", proxied, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/x"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := new(capture)
+			serve(&sallyport.Gate{Authenticators: []sallyport.Authenticator{c}, Origin: "https://a.example", Cookie: "c"}, sallyport.SignedIn(), tt.request)
+			tt.want.Method, tt.want.Addr = "GET", addr
+			if c.got != tt.want {
+				t.Errorf("got  %+v\nwant %+v", c.got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAddr(t *testing.T) {
+	for _, tt := range []struct{ name, remote, want string }{
+		{"IPv4", "192.0.2.1:1234", "192.0.2.1"},
+		{"IPv6", "[2001:db8::1]:1234", "2001:db8::1"},
+		{"IPv4 in IPv6 is IPv4", "[::ffff:192.0.2.1]:1234", "192.0.2.1"},
+		{"a Unix socket has none", "@", "invalid IP"},
+	} {
+		r := request("GET /")
+		r.RemoteAddr = tt.remote
+		if got := new(sallyport.Gate).Addr(r).String(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	given := netip.MustParseAddr("203.0.113.9")
+	p := new(words)
+	g := &sallyport.Gate{Policy: p, ClientAddr: func(*http.Request) netip.Addr { return given }}
+	if serve(g, sallyport.May("open"), request("GET /")); p.asked[0].Context.Addr != given {
+		t.Errorf("the policy heard of %s", p.asked[0].Context.Addr)
+	}
+}
