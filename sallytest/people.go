@@ -4,6 +4,7 @@
 package sallytest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -19,7 +20,8 @@ const scheme = "test"
 // and knows nobody. It is safe for concurrent use.
 type People struct {
 	mu    sync.RWMutex
-	known map[string]*sallyport.Principal
+	known map[string]*sallyport.Principal // by key
+	keys  map[*sallyport.Principal]string
 }
 
 // Gate returns a copy of g that also admits p's people.
@@ -30,43 +32,54 @@ func (p *People) Gate(g *sallyport.Gate) *sallyport.Gate {
 }
 
 // As signs who in for the request r, which it changes and returns. A nil who
-// takes the credential away again.
+// takes the credential away again. It panics on a principal without Kind or
+// Subject, whom no gate admits.
 func (p *People) As(r *http.Request, who *sallyport.Principal) *http.Request {
 	r.Header.Del("Authorization")
 	if who != nil {
-		r.Header.Set("Authorization", p.credential(who))
+		r.Header.Set("Authorization", "Test "+p.key(who))
 	}
 	return r
 }
 
-// Client returns a client whose every request comes from who.
+// Client returns a client whose every request comes from who; nil is anonymous.
 func (p *People) Client(who *sallyport.Principal) *http.Client {
-	return &http.Client{Transport: transport{p, who}}
+	return &http.Client{Transport: p.Transport(nil, who)}
+}
+
+// Transport returns a transport that sends requests from who by way of base, such
+// as the one that trusts a test server's certificate. A nil base is
+// [http.DefaultTransport].
+func (p *People) Transport(base http.RoundTripper, who *sallyport.Principal) http.RoundTripper {
+	return transport{p, cmp.Or(base, http.DefaultTransport), who}
 }
 
 type transport struct {
 	people *People
+	base   http.RoundTripper
 	who    *sallyport.Principal
 }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return http.DefaultTransport.RoundTrip(t.people.As(r.Clone(r.Context()), t.who))
+	return t.base.RoundTrip(t.people.As(r.Clone(r.Context()), t.who))
 }
 
-func (p *People) credential(who *sallyport.Principal) string {
+func (p *People) key(who *sallyport.Principal) string {
+	if who.Kind == sallyport.Anonymous || who.Subject == "" {
+		panic("sallytest: a principal needs a Kind and a Subject")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for key, known := range p.known {
-		if known == who {
-			return "Test " + key
-		}
+	if key, ok := p.keys[who]; ok {
+		return key
 	}
 	if p.known == nil {
-		p.known = map[string]*sallyport.Principal{}
+		p.known = make(map[string]*sallyport.Principal)
+		p.keys = make(map[*sallyport.Principal]string)
 	}
 	key := rand.Text()
-	p.known[key] = who
-	return "Test " + key
+	p.known[key], p.keys[who] = who, key
+	return key
 }
 
 // Authenticate implements [sallyport.Authenticator] for the credentials that As
