@@ -91,7 +91,7 @@ func TestParseKeyAccepts(t *testing.T) {
 func TestParseKeyRefuses(t *testing.T) {
 	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 	ed := func(x string) string { return `{"kty":"OKP","crv":"Ed25519","x":"` + x + `"}` }
-	order8, _ := new(big.Int).SetString("2707385501144840649318225287225658788936804267575313519463743609750303021022", 10)
+	order8, _ := new(big.Int).SetString("2707385501144840649318225287225658788936804267575313519463743609750303402022", 10)
 	for _, c := range []struct {
 		name, jwk   string
 		unsupported bool
@@ -149,7 +149,9 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"an Ed25519 point of order 4", ed(point(big.NewInt(0), 0)), false},
 		{"the other Ed25519 point of order 4", ed(point(big.NewInt(0), 1)), false},
 		{"an Ed25519 point of order 8", ed(point(order8, 0)), false},
-		{"another Ed25519 point of order 8", ed(point(new(big.Int).Sub(p, order8), 1)), false},
+		{"a second Ed25519 point of order 8", ed(point(order8, 1)), false},
+		{"a third Ed25519 point of order 8", ed(point(new(big.Int).Sub(p, order8), 0)), false},
+		{"a fourth Ed25519 point of order 8", ed(point(new(big.Int).Sub(p, order8), 1)), false},
 		{"a P-256 point off the curve", `{"kty":"EC","crv":"P-256","x":"` + ecX + `","y":"` + ecX + `"}`, false},
 		{"the P-256 point at infinity", `{"kty":"EC","crv":"P-256","x":"` + b64(strings.Repeat("\x00", 32)) + `","y":"` + b64(strings.Repeat("\x00", 32)) + `"}`, false},
 		{"a P-256 coordinate of 33 bytes", `{"kty":"EC","crv":"P-256","x":"` + b64("\x00"+strings.Repeat("\x01", 32)) + `","y":"` + ecY + `"}`, false},
@@ -247,7 +249,7 @@ func TestParseJWKS(t *testing.T) {
 		{"two keys with one id", set(okp(`,"kid":"a"`), ec(`,"kid":"a"`)), -1, 0},
 		{"one key twice", set(okp(""), okp("")), -1, 0},
 		{"a malformed key", set(okp(""), `{"kty":"EC","crv":"P-256","x":"`+ecX+`","y":"`+ecX+`"}`), -1, 0},
-		{"a private key", set(okp(`,"d":"`+edD+`"`)), -1, 0},
+		{"a private key", set(okp(`,"d":"` + edD + `"`)), -1, 0},
 		{"a private key of another type", set(`{"kty":"EC","crv":"P-521","d":"x"}`), -1, 0},
 		{"a secret", set(oct("")), -1, 0},
 		{"a secret among public keys", set(okp(""), oct("")), -1, 0},
