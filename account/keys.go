@@ -36,7 +36,7 @@ func (k *NewKey) check(now time.Time) error {
 		return invalid("expires_at", "is in the past")
 	}
 	for _, scope := range k.Scopes {
-		if err := authz.CheckPermission(scope); err != nil {
+		if _, err := authz.ParsePermission(scope); err != nil {
 			return invalid("scopes", "%v", err)
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 		if err := tx.APIKeys.Create(ctx, k); err != nil {
 			return err
 		}
-		e := o.entry("apikey.create", owner, now)
+		e := o.Entry("apikey.create", owner, now)
 		e.Detail = map[string]string{"apikey": k.ID, "name": k.Name}
 		return tx.Audit.Append(ctx, e)
 	})
@@ -88,7 +88,7 @@ func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) err
 		if !there {
 			return p, apikey.ErrNotFound
 		}
-		e := o.entry("apikey.revoke", owner, now)
+		e := o.Entry("apikey.revoke", owner, now)
 		e.Detail = map[string]string{"apikey": id}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err

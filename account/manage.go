@@ -33,7 +33,7 @@ func (s *Service) endUser(ctx context.Context, tx Tx, user, action string, now t
 	if err != nil {
 		return p, err
 	}
-	if err := tx.Audit.Append(ctx, o.entry(action, user, now)); err != nil {
+	if err := tx.Audit.Append(ctx, o.Entry(action, user, now)); err != nil {
 		return p, err
 	}
 	return appendKills(ctx, tx, user, dead)
@@ -59,7 +59,7 @@ func (s *Service) Enable(ctx context.Context, user string, o Origin) error {
 				return err
 			}
 		}
-		return tx.Audit.Append(ctx, o.entry("user.enable", user, now))
+		return tx.Audit.Append(ctx, o.Entry("user.enable", user, now))
 	})
 }
 
@@ -87,7 +87,7 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Users.Delete(ctx, user); err != nil {
 			return p, err
 		}
-		if err := tx.Audit.Append(ctx, o.entry("user.delete", user, now)); err != nil {
+		if err := tx.Audit.Append(ctx, o.Entry("user.delete", user, now)); err != nil {
 			return p, err
 		}
 		return tx.Log.Append(ctx, dead)
@@ -108,20 +108,22 @@ func notLastAdmin(ctx context.Context, tx Tx, user string) error {
 
 // PutRole creates a role or replaces its definition. A definition that does not
 // compile with the others, such as a cycle of inheritance, is an [InvalidError].
-func (s *Service) PutRole(ctx context.Context, r authz.Role, o Origin) error {
+// unless is asked inside the transaction, with the definition in force or nil, and
+// its error refuses the change; nil never refuses.
+func (s *Service) PutRole(ctx context.Context, r authz.Role, unless func(current *authz.Role) error, o Origin) error {
 	if r.Name == AdminRole && !slices.Contains(r.Permissions, "*") {
 		return invalid("permissions", "of the role %s must hold *", AdminRole)
 	}
-	return s.redefine(ctx, "role.put", r.Name, o, func(tx Tx) error { return tx.Roles.PutRole(ctx, r) })
+	return s.redefine(ctx, "role.put", r.Name, unless, o, func(tx Tx) error { return tx.Roles.PutRole(ctx, r) })
 }
 
 // DeleteRole removes a role, also from everybody who has it. [authz.ErrNotFound]
-// if there is none.
-func (s *Service) DeleteRole(ctx context.Context, name string, o Origin) error {
+// if there is none. unless is as for [Service.PutRole].
+func (s *Service) DeleteRole(ctx context.Context, name string, unless func(current *authz.Role) error, o Origin) error {
 	if name == AdminRole {
 		return invalid("role", "%s cannot be deleted", AdminRole)
 	}
-	return s.redefine(ctx, "role.delete", name, o, func(tx Tx) error {
+	return s.redefine(ctx, "role.delete", name, unless, o, func(tx Tx) error {
 		there, err := tx.Roles.DeleteRole(ctx, name)
 		if err == nil && !there {
 			err = authz.ErrNotFound
@@ -132,9 +134,12 @@ func (s *Service) DeleteRole(ctx context.Context, name string, o Origin) error {
 
 // redefine changes the definitions of roles, if the result compiles, and lets
 // every node know.
-func (s *Service) redefine(ctx context.Context, action, name string, o Origin, f func(Tx) error) error {
+func (s *Service) redefine(ctx context.Context, action, name string, unless func(*authz.Role) error, o Origin, f func(Tx) error) error {
 	now := time.Now()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		if err := refused(ctx, tx, name, unless); err != nil {
+			return p, err
+		}
 		if err := f(tx); err != nil {
 			return p, err
 		}
@@ -145,11 +150,29 @@ func (s *Service) redefine(ctx context.Context, action, name string, o Origin, f
 		if _, err := authz.Compile(roles); err != nil {
 			return p, invalid("role", "%v", err)
 		}
-		if err := tx.Audit.Append(ctx, o.entry(action, name, now)); err != nil {
+		if err := tx.Audit.Append(ctx, o.Entry(action, name, now)); err != nil {
 			return p, err
 		}
 		return tx.Log.Append(ctx, s.notice(revoke.Policy, name, now))
 	})
+}
+
+func refused(ctx context.Context, tx Tx, name string, unless func(*authz.Role) error) error {
+	if unless == nil {
+		return nil
+	}
+	// The lock keeps the definition as it is until this transaction ends.
+	if _, err := tx.Roles.LockHolders(ctx, name, 1); err != nil {
+		return err
+	}
+	roles, err := tx.Roles.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(roles, func(r authz.Role) bool { return r.Name == name }); i >= 0 {
+		return unless(&roles[i])
+	}
+	return unless(nil)
 }
 
 // notice tells every node to read something anew. It only has to outlive the
@@ -180,7 +203,7 @@ func (s *Service) EnsureRoles(ctx context.Context, roles []authz.Role) error {
 			if err := tx.Roles.PutRole(ctx, r); err != nil {
 				return p, err
 			}
-			if err := tx.Audit.Append(ctx, Origin{}.entry("role.put", r.Name, now)); err != nil {
+			if err := tx.Audit.Append(ctx, Origin{}.Entry("role.put", r.Name, now)); err != nil {
 				return p, err
 			}
 		}
@@ -222,7 +245,7 @@ func (s *Service) assign(ctx context.Context, user, role, org, action string, o 
 		if err != nil || !changed {
 			return p, err
 		}
-		e := o.entry(action, user, now)
+		e := o.Entry(action, user, now)
 		e.Detail = map[string]string{"role": role}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err

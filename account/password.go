@@ -17,27 +17,27 @@ import (
 // current session goes on under a new cookie, whose value is returned; it is
 // useless to a session behind tokens. Errors: [ErrInvalidCredentials],
 // [LimitError], [password.WeakError], [ErrNoSession].
-func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, current, next string, o Origin) (cookie string, err error) {
+func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, current, next string, o Origin) (sess session.Session, cookie string, err error) {
 	if p.Session == "" {
-		return "", ErrNoSession
+		return sess, "", ErrNoSession
 	}
 	a, err := s.attemptOf(ctx, p.Subject, current, o)
 	if err != nil {
-		return "", err
+		return sess, "", err
 	}
 	match, err := s.verify(ctx, a)
 	if err != nil {
-		return "", err
+		return sess, "", err
 	}
 	if !match {
-		return "", s.failed(ctx, a, o)
+		return sess, "", s.failed(ctx, a, o)
 	}
 	if err := s.checkPassword(a.user, next); err != nil {
-		return "", err
+		return sess, "", err
 	}
 	phc, err := s.Passwords.Hash(ctx, next)
 	if err != nil {
-		return "", fmt.Errorf("hashing: %w", err)
+		return sess, "", fmt.Errorf("hashing: %w", err)
 	}
 	return s.replacePassword(ctx, p.Session, a, phc, o)
 }
@@ -68,7 +68,7 @@ func (s *Service) attemptOf(ctx context.Context, subject, current string, o Orig
 	return a, s.spend(ctx, a, o)
 }
 
-func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (cookie string, err error) {
+func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {
 	cookie = secret.NewToken()
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		u, err := s.recheck(ctx, tx, a)
@@ -90,16 +90,20 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if err != nil {
 			return p, err
 		}
-		if err := tx.Audit.Append(ctx, o.entry("password.change", u.ID, a.now)); err != nil {
+		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
 			return p, err
 		}
 		p, err = appendKills(ctx, tx, u.ID, dead...)
 		if err != nil {
 			return p, err
 		}
-		return p, s.renew(ctx, tx, current, cookie, p, a.now)
+		if err := s.renew(ctx, tx, current, cookie, p, a.now); err != nil {
+			return p, err
+		}
+		sess, err = tx.Sessions.ByID(ctx, current)
+		return p, err
 	})
-	return cookie, err
+	return sess, cookie, err
 }
 
 // passwordChanged ends the other sessions. The subject's roles are appended

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/internal/secret"
-	"github.com/sallyport-auth/sallyport/revoke"
 )
 
 // A Registration is a new account. A user name is needed; an address is optional
@@ -38,12 +37,12 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 	o.Actor = d.user.ID
 	var out *SignedIn
 	var family *token.Family
-	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+	err = s.Store.Update(ctx, func(tx Tx) (err error) {
 		if err := d.create(ctx, tx, "user.register", o); err != nil {
-			return p, err
+			return err
 		}
 		out, family, err = s.start(ctx, tx, d.user, rev, now, withTokens, o)
-		return p, err
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -64,9 +63,9 @@ func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, err
 	return d.user, s.Store.Update(ctx, func(tx Tx) error { return d.create(ctx, tx, "user.add", o) })
 }
 
-// SetUp creates the first administrator and signs them in. It is [ErrSetUp] if
-// there is one already.
-func (s *Service) SetUp(ctx context.Context, in Registration, withTokens bool, o Origin) (*SignedIn, error) {
+// SetUp creates the first administrator and signs them in, without tokens. It is
+// [ErrSetUp] if there is one already.
+func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*SignedIn, error) {
 	if in.Password == "" {
 		return nil, invalid("password", "is missing")
 	}
@@ -81,7 +80,6 @@ func (s *Service) SetUp(ctx context.Context, in Registration, withTokens bool, o
 	}
 	o.Actor = d.user.ID
 	var out *SignedIn
-	var family *token.Family
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		admins, err := tx.Roles.LockHolders(ctx, AdminRole, 1)
 		if err != nil {
@@ -93,13 +91,10 @@ func (s *Service) SetUp(ctx context.Context, in Registration, withTokens bool, o
 		if err := d.create(ctx, tx, "user.set_up", o); err != nil {
 			return err
 		}
-		out, family, err = s.start(ctx, tx, d.user, rev, now, withTokens, o)
+		out, _, err = s.start(ctx, tx, d.user, rev, now, false, o)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, s.mint(out, family, rev, now)
+	return out, err
 }
 
 // HasAdmin reports whether there is an active administrator.
@@ -165,7 +160,7 @@ func (d *draft) create(ctx context.Context, tx Tx, action string, o Origin) erro
 			return fmt.Errorf("assigning role %q: %w", role, err)
 		}
 	}
-	e := o.entry(action, d.user.ID, d.user.CreatedAt)
+	e := o.Entry(action, d.user.ID, d.user.CreatedAt)
 	if len(d.roles) > 0 {
 		e.Detail = map[string]string{"roles": strings.Join(d.roles, " ")}
 	}

@@ -70,7 +70,8 @@ type Origin struct {
 	Trace     string // trace id of the request
 }
 
-func (o Origin) entry(action, target string, now time.Time) audit.Entry {
+// Entry begins an audit entry of a success.
+func (o Origin) Entry(action, target string, now time.Time) audit.Entry {
 	e := audit.Entry{
 		At: now, Actor: cmp.Or(o.Actor, "system"), Action: action, Target: target,
 		Trace: o.Trace, Outcome: audit.Success,
@@ -92,12 +93,12 @@ func (s *Service) change(ctx context.Context, f func(Tx) (revoke.Position, error
 	if err != nil {
 		return err
 	}
-	return s.catchUp(ctx, reached)
+	return s.CatchUp(ctx, reached)
 }
 
-// catchUp waits until this node obeys the log up to p. The change is committed
+// CatchUp returns once this node obeys the log up to p. The change is committed
 // by then, so the caller's impatience does not cut it short.
-func (s *Service) catchUp(ctx context.Context, p revoke.Position) error {
+func (s *Service) CatchUp(ctx context.Context, p revoke.Position) error {
 	if p.IsZero() {
 		return nil
 	}

@@ -99,7 +99,7 @@ func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 		if err != nil || wait == 0 {
 			return err
 		}
-		e := o.entry("user.sign_in", a.user.ID, a.now)
+		e := o.Entry("user.sign_in", a.user.ID, a.now)
 		e.Outcome, e.Detail = audit.Failure, map[string]string{"reason": "limit"}
 		return tx.Audit.Append(ctx, e)
 	})
@@ -166,7 +166,7 @@ func (s *Service) verify(ctx context.Context, a *attempt) (bool, error) {
 
 // failed records a failure and returns the one answer to all of them.
 func (s *Service) failed(ctx context.Context, a *attempt, o Origin) error {
-	e := o.entry("user.sign_in", a.user.ID, a.now)
+	e := o.Entry("user.sign_in", a.user.ID, a.now)
 	e.Outcome, e.Detail = audit.Failure, map[string]string{"method": "pwd"}
 	if err := s.Store.Update(ctx, func(tx Tx) error { return tx.Audit.Append(ctx, e) }); err != nil {
 		return fmt.Errorf("auditing: %w", err)
@@ -249,7 +249,7 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, p revoke.Position, n
 		return nil, nil, err
 	}
 	o.Actor = u.ID
-	e := o.entry("user.sign_in", u.ID, now)
+	e := o.Entry("user.sign_in", u.ID, now)
 	e.Detail = map[string]string{"method": "pwd", "session": sess.ID}
 	return &SignedIn{User: u, Roles: roles, Session: sess, Cookie: cookie}, family, tx.Audit.Append(ctx, e)
 }

@@ -10,12 +10,16 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// SignOut ends the session behind p's credential, its refresh family and its
-// access tokens, everywhere and at once. A credential without a session, such as
-// an API key, is [ErrNoSession].
-func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, o Origin) error {
-	if p.Session == "" {
+// SignOut ends the session behind p's credential, or with everywhere all of the
+// subject's sessions, with their refresh families and access tokens, on every
+// node and at once. API keys stay: they were never signed in. A credential
+// without a session is [ErrNoSession].
+func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, everywhere bool, o Origin) error {
+	switch {
+	case p.Session == "":
 		return ErrNoSession
+	case everywhere:
+		return s.signOutEverywhere(ctx, p.Subject, o)
 	}
 	err := s.EndSession(ctx, p.Session, p.Subject, o)
 	if errors.Is(err, session.ErrNotFound) {
@@ -24,22 +28,13 @@ func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, o Origin)
 	return err
 }
 
-// SignOutEverywhere ends all of the subject's sessions, families and tokens.
-// API keys stay: they were never signed in.
-func (s *Service) SignOutEverywhere(ctx context.Context, subject string, o Origin) error {
+func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origin) error {
 	now := time.Now()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		if _, err := tx.Users.Lock(ctx, subject); err != nil {
 			return p, err
 		}
-		dead, err := s.kill(ctx, tx, subject, "signed out everywhere", now)
-		if err != nil {
-			return p, err
-		}
-		if err := tx.Audit.Append(ctx, o.entry("user.sign_out_everywhere", subject, now)); err != nil {
-			return p, err
-		}
-		return appendKills(ctx, tx, subject, dead)
+		return s.endUser(ctx, tx, subject, "user.sign_out_everywhere", now, o)
 	})
 }
 
@@ -78,7 +73,7 @@ func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) 
 		if !there {
 			return p, session.ErrNotFound
 		}
-		e := o.entry("session.end", sess.Subject, now)
+		e := o.Entry("session.end", sess.Subject, now)
 		e.Detail = map[string]string{"session": id}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
@@ -99,7 +94,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, subject, keep string, o 
 		if err != nil || len(dead) == 0 {
 			return p, err
 		}
-		if err := tx.Audit.Append(ctx, o.entry("session.end_others", subject, now)); err != nil {
+		if err := tx.Audit.Append(ctx, o.Entry("session.end_others", subject, now)); err != nil {
 			return p, err
 		}
 		return tx.Log.Append(ctx, dead...)

@@ -111,7 +111,7 @@ func (s *Service) reused(ctx context.Context, tx Tx, r token.Rotated, now time.T
 	if _, err := tx.Sessions.End(ctx, r.Session); err != nil {
 		return p, err
 	}
-	e := o.entry("refresh.reuse", r.Subject, now)
+	e := o.Entry("refresh.reuse", r.Subject, now)
 	e.Outcome, e.Detail = audit.Failure, map[string]string{"family": r.ID, "session": r.Session}
 	if err := tx.Audit.Append(ctx, e); err != nil {
 		return p, err
@@ -144,7 +144,7 @@ func (s *Service) continued(ctx context.Context, tx Tx, r token.Rotated, now tim
 		return sess, nil, err
 	}
 	if r.Ahead > 0 { // commits lost in a failover; the hash proves that we issued it
-		e := o.entry("refresh.ahead", r.Subject, now)
+		e := o.Entry("refresh.ahead", r.Subject, now)
 		e.Detail = map[string]string{"family": r.ID, "by": fmt.Sprint(r.Ahead)}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return sess, nil, err

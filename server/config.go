@@ -1,0 +1,141 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/limit"
+)
+
+// A Config says what to serve. BaseURL and Store are needed, everything else has
+// a working default.
+type Config struct {
+	BaseURL  string        // "https://example.com", as browsers see it: the issuer of tokens
+	BasePath string        // prefix of our own paths; "" = /auth
+	Store    account.Store // sqlite.Open, postgres.Open or memory.New
+	Name     string        // of the service, for people; "" = the host of BaseURL
+
+	// SealingKey are the 32 bytes that everything secret in the store is sealed
+	// with. nil: the file <database>.key beside a SQLite database, made at the first
+	// start; with other stores it must be given. A wrong key refuses to start.
+	SealingKey []byte
+	// OldSealingKeys still open what was sealed before the key was rotated.
+	OldSealingKeys [][]byte
+
+	Roles        map[string][]string   // permissions of roles that are created if absent, and data from then on
+	DefaultRoles []string              // of a new member
+	Rules        []authz.Rule          // what no role can say: see authz.Permit
+	Limits       map[string]limit.Rate // the limits that doors name
+
+	ClosedRegistration bool // only administrators create accounts
+	KeepOtherSessions  bool // a password change leaves the other sessions alone
+
+	Passwords      password.Params // of new hashes; raised ones apply at the next sign-in
+	PasswordMin    int             // code points; 0 = 15
+	SessionIdle    time.Duration   // 0 = 7 days
+	SessionMax     time.Duration   // 0 = 30 days
+	AccessLifetime time.Duration   // of access tokens; 0 = 15 minutes
+	FamilyLifetime time.Duration   // of refresh tokens; 0 = 30 days
+	Leeway         time.Duration   // for repeated refreshes; 0 = 30 s
+	FreshFor       time.Duration   // age of a sign-in that may do sensitive things; 0 = 15 minutes
+
+	Keys token.Schedule // signing keys: algorithm, resources, rotation
+
+	Origins        []string       // browser origins beside our own that may call, with credentials
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+
+	InsecureHTTP bool         // plain http outside loopback: cookies and tokens can be read on the way
+	Log          *slog.Logger // nil = slog.Default()
+}
+
+func (c *Config) basePath() string        { return cmp.Or(c.BasePath, "/auth") }
+func (c *Config) freshFor() time.Duration { return cmp.Or(c.FreshFor, 15*time.Minute) }
+func (c *Config) timeouts() session.Timeouts {
+	return session.Timeouts{Idle: c.SessionIdle, Absolute: c.SessionMax}
+}
+
+// name is what people see.
+func (c *Config) name() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.base().Hostname()
+}
+
+// base is BaseURL, which check has parsed before.
+func (c *Config) base() *url.URL {
+	u, _ := url.Parse(c.BaseURL)
+	return u
+}
+
+// secure reports whether browsers come by https.
+func (c *Config) secure() bool { return c.base().Scheme == "https" }
+
+// issuer is BaseURL without a slash at its end.
+func (c *Config) issuer() string { return strings.TrimSuffix(c.BaseURL, "/") }
+
+var pathForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+// check reports every mistake, joined.
+func (c *Config) check() error {
+	var errs []error
+	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	errs = append(errs, c.checkURL())
+	if c.Store == nil {
+		report("Store is missing: where should accounts live?")
+	}
+	if c.BasePath != "" && !pathForm.MatchString(c.BasePath) {
+		report("BasePath %q must look like /auth", c.BasePath)
+	}
+	for _, o := range c.Origins {
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || o == "null" {
+			report("origin %q must look like https://app.example.com", o)
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"SessionIdle": c.SessionIdle, "SessionMax": c.SessionMax, "AccessLifetime": c.AccessLifetime,
+		"FamilyLifetime": c.FamilyLifetime, "Leeway": c.Leeway, "FreshFor": c.FreshFor,
+	} {
+		if d < 0 {
+			report("%s is negative", name)
+		}
+	}
+	if c.AccessLifetime > time.Hour {
+		report("AccessLifetime %v is longer than an hour: that is what refresh tokens are for", c.AccessLifetime)
+	}
+	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
+		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
+	}
+	return errors.Join(append(errs, c.Passwords.Validate(), c.Keys.Check())...)
+}
+
+func (c *Config) checkURL() error {
+	u, err := url.Parse(c.BaseURL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("BaseURL %q must look like https://example.com", c.BaseURL)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("BaseURL %q must be a scheme and a host only", c.BaseURL)
+	case u.Scheme == "http" && !c.InsecureHTTP && !loopback(u.Hostname()):
+		return fmt.Errorf("BaseURL %q is plain http outside loopback: passwords and cookies could be read on the way; use https, or say InsecureHTTP", c.BaseURL)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

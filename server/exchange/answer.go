@@ -1,0 +1,130 @@
+package exchange
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+)
+
+// JSON answers with v. Nothing that we answer may be stored by a cache.
+func JSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, err = w.Write(append(body, '\n'))
+	if err != nil {
+		return nil // the client went away; the answer was given
+	}
+	return nil
+}
+
+// Done answers 204.
+func Done(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// A List is the answer to every request for a list.
+type List[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// Page answers with one page of a list that was read with one item more than the
+// limit. cursor names the last item of the page.
+func Page[T any](w http.ResponseWriter, items []T, limit int, cursor func(T) string) error {
+	l := List[T]{Items: items}
+	if l.Items == nil {
+		l.Items = []T{}
+	}
+	if len(items) > limit {
+		l.Items = items[:limit]
+		l.NextCursor = cursor(l.Items[limit-1])
+	}
+	return JSON(w, http.StatusOK, l)
+}
+
+// Problem turns an error of the services into the problem that answers it. What
+// it does not know it returns as it is: the gate answers that with 503.
+func Problem(err error) error {
+	if e, ok := errors.AsType[*account.InvalidError](err); ok {
+		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
+	}
+	if e, ok := errors.AsType[*password.WeakError](err); ok {
+		return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: map[string]any{"reason": string(e.Reason)}}
+	}
+	if e, ok := errors.AsType[*account.LimitError](err); ok {
+		return retry(http.StatusTooManyRequests, "rate_limited", "Too many attempts failed. Wait "+inWords(e.Wait)+", then try again.", e.Wait)
+	}
+	if e, ok := errors.AsType[*password.BusyError](err); ok {
+		return retry(http.StatusServiceUnavailable, "unavailable", "Many people are signing in right now. Try again in a moment.", e.RetryAfter)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, account.ErrInvalidCredentials):
+		return sallyport.Unauthenticated("invalid_credentials", "User name or password is wrong.")
+	case errors.Is(err, account.ErrInvalidToken):
+		return sallyport.Unauthenticated("invalid_token", "The refresh token is not valid, or no longer. Sign in again.")
+	case errors.Is(err, account.ErrTaken):
+		return conflict("username_taken", "This user name is taken. Choose another.")
+	case errors.Is(err, account.ErrLastAdmin):
+		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
+	case errors.Is(err, account.ErrNotOrg):
+		return Invalid("There are no organizations here.")
+	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
+		return Invalid("This needs a signed-in session; the credential of this request has none.")
+	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
+		errors.Is(err, authz.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
+		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
+	}
+	return err
+}
+
+func conflict(code, detail string) *sallyport.Problem {
+	return &sallyport.Problem{Status: http.StatusConflict, Code: code, Detail: detail}
+}
+
+func retry(status int, code, detail string, wait time.Duration) *sallyport.Problem {
+	seconds := max(1, int(math.Ceil(wait.Seconds())))
+	return &sallyport.Problem{Status: status, Code: code, Detail: detail, Header: http.Header{"Retry-After": {strconv.Itoa(seconds)}}}
+}
+
+// sentence makes an error text one that a person reads.
+func sentence(s string) string {
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// inWords rounds a wait up to what a person would say.
+func inWords(d time.Duration) string {
+	switch s := int(math.Ceil(d.Seconds())); {
+	case s <= 1:
+		return "a second"
+	case s < 90:
+		return fmt.Sprintf("%d seconds", s)
+	case s < 90*60:
+		return fmt.Sprintf("%d minutes", (s+59)/60)
+	default:
+		return fmt.Sprintf("%d hours", (s+3599)/3600)
+	}
+}

@@ -1,0 +1,37 @@
+package exchange
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
+)
+
+// Origin says who sends r and from where.
+func Origin(g *sallyport.Gate, r *http.Request) account.Origin {
+	o := account.Origin{
+		Actor: sallyport.From(r.Context()).Subject, Address: g.Addr(r),
+		UserAgent: r.UserAgent(), Trace: sallyport.TraceID(r),
+	}
+	if o.Actor == "" {
+		o.Actor = "anonymous"
+	}
+	return o
+}
+
+// ReturnTo returns target if it is a path on this server, and otherwise home: a
+// redirect must not lead a person who just signed in somewhere else.
+func ReturnTo(target, home string) string {
+	u, err := url.Parse(target)
+	switch {
+	case err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "":
+		return home
+	case !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, "\\\t\r\n"):
+		return home
+	case strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, "\\"):
+		return home
+	}
+	return target
+}

@@ -1,0 +1,268 @@
+// Package me is what a signed-in person sees and does about their own account:
+// who they are, their sessions, password and API keys.
+package me
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/web"
+)
+
+// A Handler serves the flow below Base.
+type Handler struct {
+	Base     string // "/auth"
+	Gate     *sallyport.Gate
+	Accounts *account.Service
+	Policy   *authz.Policy
+	Cookie   session.Cookie
+	Pages    *web.Pages
+	Fresh    time.Duration // age that a sign-in may have for sensitive actions
+}
+
+// The permissions that the scope of a credential must reach for. A person needs
+// no role for them: it is their own account.
+const (
+	read  = "account:read"
+	write = "account:write"
+)
+
+// Mount registers the routes.
+func (h *Handler) Mount(rt *sallyport.Routes) {
+	own, fresh := sallyport.SignedIn(), sallyport.SignedIn().Fresh(h.Fresh)
+	rt.Func("GET "+h.Base+"/{$}", own, h.page)
+	rt.Func("GET "+h.Base+"/me", own, h.me)
+	rt.Func("GET "+h.Base+"/sessions", own, within(read, h.sessions))
+	rt.Func("DELETE "+h.Base+"/sessions", own, within(write, h.endOthers))
+	rt.Func("DELETE "+h.Base+"/sessions/{id}", own, within(write, h.endSession))
+	rt.Func("POST "+h.Base+"/password", own, within(write, h.changePassword))
+	rt.Func("GET "+h.Base+"/api-keys", own, within(read, h.keys))
+	rt.Func("POST "+h.Base+"/api-keys", fresh, within(write, h.createKey))
+	rt.Func("DELETE "+h.Base+"/api-keys/{id}", own, within(write, h.revokeKey))
+}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+// within lets a credential that is limited by scope through only if the scope
+// reaches for what the handler does.
+func within(permission string, next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !authz.ScopeAllows(sallyport.From(r.Context()).Scopes, permission) {
+			return sallyport.InsufficientScope(permission)
+		}
+		return next(w, r)
+	}
+}
+
+type me struct {
+	Subject     string         `json:"subject"`
+	Kind        string         `json:"kind"`
+	User        *exchange.User `json:"user,omitempty"`
+	Org         string         `json:"org,omitempty"`
+	Roles       []string       `json:"roles"`
+	Permissions []string       `json:"permissions"`
+	Scopes      []string       `json:"scopes"` // null: not limited
+	Session     *ownSession    `json:"session,omitempty"`
+	Credential  string         `json:"credential"`
+}
+
+type ownSession struct {
+	ID       string    `json:"id"`
+	AuthTime time.Time `json:"auth_time"`
+	AMR      []string  `json:"amr"`
+	AAL      int       `json:"aal"`
+}
+
+func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	out := me{
+		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: list(p.Roles),
+		Permissions: list(h.Policy.Load().Permissions(p.Roles)), Scopes: p.Scopes, Credential: p.Credential,
+	}
+	if p.Session != "" {
+		out.Session = &ownSession{p.Session, p.AuthTime.UTC(), list(p.AMR), p.AAL}
+	}
+	if p.Kind == sallyport.User {
+		u, err := h.user(r.Context(), p)
+		if err != nil {
+			return exchange.Problem(err)
+		}
+		out.User = u
+	}
+	return exchange.JSON(w, http.StatusOK, out)
+}
+
+func (h *Handler) user(ctx context.Context, p *sallyport.Principal) (*exchange.User, error) {
+	u, err := h.Accounts.User(ctx, p.Subject)
+	if err != nil {
+		return nil, err
+	}
+	shown := exchange.NewUser(u, p.Roles)
+	return &shown, nil
+}
+
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+type shownSession struct {
+	ID        string    `json:"id"`
+	Device    string    `json:"device"` // what the browser says of itself
+	Address   string    `json:"address"`
+	CreatedAt time.Time `json:"created_at"`
+	LastSeen  time.Time `json:"last_seen_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Current   bool      `json:"current"`
+}
+
+func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	all, err := h.Accounts.Sessions(r.Context(), p.Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(all))}
+	for _, s := range all {
+		out.Items = append(out.Items, shownSession{
+			s.ID, s.UserAgent, s.Address, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(), s.ID == p.Session,
+		})
+	}
+	return exchange.JSON(w, http.StatusOK, out)
+}
+
+func (h *Handler) endSession(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	err := h.Accounts.EndSession(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	return exchange.Done(w)
+}
+
+func (h *Handler) endOthers(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	if err := h.Accounts.EndOtherSessions(r.Context(), p.Subject, p.Session, exchange.Origin(h.Gate, r)); err != nil {
+		return exchange.Problem(err)
+	}
+	return exchange.Done(w)
+}
+
+type passwordRequest struct {
+	Current string `json:"current_password"`
+	New     string `json:"new_password"`
+}
+
+func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
+	var in passwordRequest
+	if err := exchange.Read(w, r, &in); err != nil {
+		return err
+	}
+	p := sallyport.From(r.Context())
+	sess, cookie, err := h.Accounts.ChangePassword(r.Context(), p, in.Current, in.New, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	if p.Credential == "session" {
+		h.Cookie.Set(w, cookie, sess.ExpiresAt)
+	}
+	return exchange.Done(w)
+}
+
+type shownKey struct {
+	ID         string     `json:"id"`
+	Key        string     `json:"key,omitempty"` // once, when it is created
+	Name       string     `json:"name"`
+	Scopes     []string   `json:"scopes"`
+	Last4      string     `json:"last4"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+func showKey(k apikey.Key, plain string) shownKey {
+	return shownKey{k.ID, plain, k.Name, k.Scopes, k.Last4, k.CreatedAt.UTC(), orNull(k.ExpiresAt), orNull(k.LastUsedAt)}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (h *Handler) keys(w http.ResponseWriter, r *http.Request) error {
+	keys, err := h.Accounts.Keys(r.Context(), sallyport.From(r.Context()).Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	out := exchange.List[shownKey]{Items: make([]shownKey, 0, len(keys))}
+	for _, k := range keys {
+		out.Items = append(out.Items, showKey(k, ""))
+	}
+	return exchange.JSON(w, http.StatusOK, out)
+}
+
+type keyRequest struct {
+	Name      string     `json:"name"`
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at"`
+}
+
+func (h *Handler) createKey(w http.ResponseWriter, r *http.Request) error {
+	var in keyRequest
+	if err := exchange.Read(w, r, &in); err != nil {
+		return err
+	}
+	p := sallyport.From(r.Context())
+	if !authz.ScopeCovers(p.Scopes, in.Scopes) {
+		return sallyport.Forbidden("forbidden", "A key cannot reach further than the credential that makes it.")
+	}
+	want := account.NewKey{Name: in.Name, Scopes: in.Scopes}
+	if in.ExpiresAt != nil {
+		want.ExpiresAt = *in.ExpiresAt
+	}
+	k, plain, err := h.Accounts.CreateKey(r.Context(), p.Subject, want, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	return exchange.JSON(w, http.StatusCreated, showKey(k, plain))
+}
+
+func (h *Handler) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	err := h.Accounts.RevokeKey(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	return exchange.Done(w)
+}
+
+func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
+	p := sallyport.From(r.Context())
+	u, err := h.Accounts.User(r.Context(), p.Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	sessions, err := h.Accounts.Sessions(r.Context(), p.Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	shown := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
+	for _, s := range sessions {
+		shown.Sessions = append(shown.Sessions, web.Session{
+			Device: s.UserAgent, Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
+		})
+	}
+	return h.Pages.Show(w, "account", shown)
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+)
+
+// checkName is where the store keeps the proof that the sealing key is the right
+// one.
+const checkName = "sealing-check"
+
+// sealer finds the sealing key, makes one at the very first start, and refuses a
+// wrong one.
+func (c *Config) sealer(ctx context.Context) (*secret.Sealer, error) {
+	var proof []byte
+	err := c.Store.View(ctx, func(tx account.Tx) (err error) { proof, err = tx.Secrets.Get(ctx, checkName); return err })
+	if err != nil {
+		return nil, fmt.Errorf("reading store: %w", err)
+	}
+	key, err := c.sealingKey(proof != nil)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := secret.New(append([][]byte{key}, c.OldSealingKeys...)...)
+	if err != nil {
+		return nil, err
+	}
+	if proof == nil {
+		err = c.Store.Update(ctx, func(tx account.Tx) (err error) {
+			proof, err = tx.Secrets.Create(ctx, checkName, sealer.Check())
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("writing store: %w", err)
+		}
+	}
+	return sealer, sealer.Confirm(proof)
+}
+
+// sealingKey is the configured one, or that of the file beside a SQLite
+// database. A store that was sealed before never gets a new key.
+func (c *Config) sealingKey(sealed bool) ([]byte, error) {
+	if c.SealingKey != nil {
+		return c.SealingKey, nil
+	}
+	file, ok := c.Store.(interface{ Path() string })
+	if !ok {
+		return nil, errors.New("SealingKey is missing: with this store it must be given")
+	}
+	path := file.Path() + ".key"
+	key, err := secret.ReadKeyFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if sealed {
+			return nil, fmt.Errorf("sealing key %s is missing: without it the keys in %s cannot be read", path, file.Path())
+		}
+		return secret.CreateKeyFile(path)
+	}
+	return key, err
+}

@@ -1,0 +1,324 @@
+// Package server assembles Sallyport: give it a store and a base URL, and it
+// gives a gate and routes with sign-in, accounts, administration and keys, ready
+// to be mounted in a program or served by one.
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/server/admin"
+	"github.com/sallyport-auth/sallyport/server/keyring"
+	"github.com/sallyport-auth/sallyport/server/login"
+	"github.com/sallyport-auth/sallyport/server/me"
+	"github.com/sallyport-auth/sallyport/server/setup"
+	"github.com/sallyport-auth/sallyport/server/web"
+)
+
+// A Server is an open installation. Gate and Routes are what a program mounts;
+// the rest is for managing it. It is safe for concurrent use once routes are
+// registered.
+type Server struct {
+	Gate     *sallyport.Gate
+	Routes   *sallyport.Routes // ours are in it; add your own
+	Accounts *account.Service
+	Policy   *authz.Policy
+	Keyring  *keyring.Keyring
+
+	config   Config
+	follower *revoke.Follower
+	setup    *setup.Handler
+	cors     *cors
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// Open checks the configuration, opens what the store holds, creates what is
+// missing, and follows the revocation log until Close. It does not listen.
+func Open(ctx context.Context, c Config) (*Server, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	sealer, err := c.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
+	s.Keyring = &keyring.Keyring{Store: c.Store, Sealer: sealer, Schedule: c.Keys}
+	if err := s.follow(ctx); err != nil {
+		return nil, err
+	}
+	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
+	if err := s.prepare(ctx); err != nil {
+		s.follower.Close()
+		return nil, err
+	}
+	s.Gate = s.gate()
+	if err := s.mount(); err != nil {
+		s.follower.Close()
+		return nil, err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.running.Go(func() { s.maintain(background) })
+	return s, nil
+}
+
+// follow starts to follow the log. Whatever is derived from the store is read
+// anew before the cursor passes the entry that says so.
+func (s *Server) follow(ctx context.Context) (err error) {
+	s.follower, err = revoke.Follow(ctx, revoke.Config{
+		Read: func(ctx context.Context, f func(revoke.Log) error) error {
+			return s.config.Store.View(ctx, func(tx account.Tx) error { return f(tx.Log) })
+		},
+		Watch: func(ctx context.Context, e revoke.Entry) error {
+			switch e.Kind {
+			case revoke.Policy:
+				return s.reloadRoles(ctx)
+			case revoke.Key:
+				return s.Keyring.Reload(ctx)
+			}
+			return nil
+		},
+		Reset: s.reload,
+		Log:   s.config.Log,
+	})
+	return err
+}
+
+func (s *Server) reload(ctx context.Context) error {
+	return errors.Join(s.reloadRoles(ctx), s.Keyring.Reload(ctx))
+}
+
+func (s *Server) reloadRoles(ctx context.Context) error {
+	return s.Policy.Reload(ctx, func(ctx context.Context) (roles []authz.Role, err error) {
+		err = s.config.Store.View(ctx, func(tx account.Tx) error { roles, err = tx.Roles.Roles(ctx); return err })
+		return roles, err
+	})
+}
+
+// prepare creates what an installation needs and reads it.
+func (s *Server) prepare(ctx context.Context) error {
+	if _, err := s.Keyring.Maintain(ctx); err != nil {
+		return fmt.Errorf("preparing signing keys: %w", err)
+	}
+	roles := []authz.Role{{Name: account.AdminRole, Permissions: []string{"*"}}}
+	for name, permissions := range s.config.Roles {
+		roles = append(roles, authz.Role{Name: name, Permissions: permissions})
+	}
+	if err := s.Accounts.EnsureRoles(ctx, roles); err != nil {
+		return fmt.Errorf("preparing roles: %w", err)
+	}
+	if err := s.reload(ctx); err != nil {
+		return err
+	}
+	for _, role := range s.config.DefaultRoles {
+		if !s.Policy.Load().Has(role) {
+			return fmt.Errorf("DefaultRoles names %q, and there is no such role", role)
+		}
+	}
+	return nil
+}
+
+func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring *keyring.Keyring) *account.Service {
+	return &account.Service{
+		Store: c.Store, Follower: follower,
+		Passwords: &password.Hasher{Params: c.Passwords},
+		Policy:    password.Policy{MinLength: c.PasswordMin},
+		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
+		Refreshes: refreshTokens(sealer),
+		Sign:      ring.Keys().AccessToken,
+		Issuer:    c.issuer(), Timeouts: c.timeouts(),
+		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
+		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions, Log: c.Log,
+	}
+}
+
+// refreshTokens derives the keys of refresh tokens from the sealing keys, each
+// once.
+func refreshTokens(sealer *secret.Sealer) *token.RefreshTokens {
+	const purpose = "refresh tokens"
+	var keys sync.Map
+	return &token.RefreshTokens{
+		Current: uint32(sealer.KeyID()),
+		Key: func(version uint32) ([]byte, bool) {
+			if key, ok := keys.Load(version); ok {
+				return key.([]byte), true
+			}
+			key, ok := sealer.DeriveFrom(secret.KeyID(version), purpose)
+			if ok {
+				keys.Store(version, key)
+			}
+			return key, ok
+		},
+	}
+}
+
+// cacheSize is how many sessions, keys and tokens each are remembered.
+const cacheSize = 1 << 16
+
+func (s *Server) gate() *sallyport.Gate {
+	roles := (&authz.Assignments{
+		Read: s.Accounts.Assigned, Cache: revoke.NewCache[authz.Assignee, []string](s.follower, cacheSize),
+	}).Roles
+	remembered := func() *revoke.Cache[[32]byte, *sallyport.Principal] {
+		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
+	}
+	c := &s.config
+	return &sallyport.Gate{
+		Authenticators: []sallyport.Authenticator{
+			&session.Authenticator{Sessions: s.Accounts, Roles: roles, Cache: remembered()},
+			&apikey.Authenticator{Keys: s.Accounts, Roles: roles, Cache: remembered()},
+			&token.Authenticator{
+				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
+				Follower: s.follower, Roles: roles, Cache: remembered(),
+			},
+		},
+		Policy: s.Policy, Limiter: limit.NewQuotas(c.Limits),
+		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
+		ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
+	}
+}
+
+// mount registers our own routes.
+func (s *Server) mount() error {
+	base := s.config.basePath()
+	pages, err := web.New(base, s.config.name(), s.config.secure())
+	if err != nil {
+		return err
+	}
+	s.Gate.Page = pages.Problem
+	s.Routes = &sallyport.Routes{Gate: s.Gate}
+	home := base + "/"
+	s.setup = &setup.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Pages: pages}
+	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
+		&login.Handler{
+			Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages,
+			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Closed: s.config.ClosedRegistration,
+		},
+		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		&admin.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Keyring: s.Keyring},
+		s.setup,
+		pages,
+	} {
+		flow.Mount(s.Routes)
+	}
+	s.Routes.Handle("GET /.well-known/jwks.json", sallyport.Public().NoCookie(), s.Keyring.Keys())
+	return nil
+}
+
+// ServeHTTP serves Routes, and answers the preflight requests of the trusted
+// origins.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cors.serve(w, r) {
+		return
+	}
+	s.Routes.ServeHTTP(w, r)
+}
+
+// MountHealth registers GET /healthz, which answers while the process lives, and
+// GET /readyz, which answers 503 while requests cannot be served.
+func (s *Server) MountHealth() {
+	anybody := sallyport.Public().NoCookie()
+	say := func(w http.ResponseWriter) error {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, err := fmt.Fprintln(w, "ok")
+		return err
+	}
+	s.Routes.Func("GET /healthz", anybody, func(w http.ResponseWriter, r *http.Request) error { return say(w) })
+	s.Routes.Func("GET /readyz", anybody, func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.Ready(r.Context()); err != nil {
+			return err
+		}
+		return say(w)
+	})
+}
+
+// Ready reports why requests cannot be served: the store, the log or the keys.
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.config.Store.Ping(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if _, err := s.follower.Mark(); err != nil {
+		return err
+	}
+	_, err := s.Keyring.Keys().Load().Signing(s.config.issuer(), time.Now())
+	return err
+}
+
+// SetupLink makes the one-time link for the first administrator: good for 30
+// minutes, in place of any before. It is "" if there is an administrator.
+func (s *Server) SetupLink(ctx context.Context) (string, error) {
+	path, err := s.setup.Link(ctx)
+	if err != nil || path == "" {
+		return "", err
+	}
+	return s.config.issuer() + path, nil
+}
+
+// Obey reads the revocation log now and returns once this node obeys all of it:
+// what another process changed is in force.
+func (s *Server) Obey(ctx context.Context) error {
+	var head revoke.Head
+	err := s.config.Store.View(ctx, func(tx account.Tx) (err error) { head, err = tx.Log.Head(ctx); return err })
+	if err != nil {
+		return err
+	}
+	return s.Accounts.CatchUp(ctx, head.Position)
+}
+
+// maintain sweeps what expired and rotates keys, until it is stopped.
+func (s *Server) maintain(ctx context.Context) {
+	const every, batch = time.Minute, 500
+	for {
+		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "sweeping failed", "err", err)
+		}
+		if _, err := s.Keyring.Maintain(ctx); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "rotating keys failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
+
+// sweep deletes in small batches, so that nobody waits for it.
+func (s *Server) sweep(ctx context.Context, batch int) error {
+	for ctx.Err() == nil {
+		n, err := s.config.Store.Sweep(ctx, time.Now(), batch)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) log() *slog.Logger { return cmp.Or(s.config.Log, slog.Default()) }
+
+// Close stops what runs in the background. The store stays open: it is yours.
+func (s *Server) Close() error {
+	s.stop()
+	s.running.Wait()
+	s.follower.Close()
+	return nil
+}
