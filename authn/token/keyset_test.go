@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/internal/testenv"
 )
 
 const (
@@ -448,7 +449,7 @@ func TestTwoNodesThatPlanAtOnceAgree(t *testing.T) {
 
 // Whatever happens when, there is always exactly one active key per slot and a token verifies for as long as it lives.
 func TestPlansKeepTheirPromises(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(testenv.Count(6, 200)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 0))
@@ -596,7 +597,7 @@ func TestSnapshotsSwapUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 30 {
+	for range testenv.Count(10, 200) {
 		r.apply(token.Rotate(r.rows, time.Now(), r.schedule, ""))
 		r.load()
 	}
