@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+#
+# ./test.sh         installs what is missing, checks the code, and runs every test with PostgreSQL and Redis; no test is
+#                   skipped. The last line is "N passed, N failed, N skipped". About ten minutes the first time.
+# ./test.sh long    the same with every count raised to its full figure, then each fuzz target for SALLYPORT_TEST_FUZZTIME
+#                   (20s unless set).
+# ./test.sh bench   prints all benchmarks instead.
+#
+# Debian, as root. Elsewhere, or as another user, it runs too if nothing is missing; it says what is.
+#
+# shellcheck disable=SC2317 # some functions are called by name
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+mode=${1:-quick}
+case $mode in
+quick | long | bench) ;;
+*)
+	sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit 2
+	;;
+esac
+
+# --- what is missing
+
+missing=()
+
+# need PACKAGE TEST...: PACKAGE is missing unless TEST succeeds.
+need() {
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+has_postgres() { command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
+has_redis() { command -v redis-server || command -v valkey-server; }
+
+install_missing() {
+	need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+	need git command -v git
+	need gcc command -v gcc
+	need libc6-dev test -e /usr/include/stdlib.h
+	need postgresql has_postgres
+	need redis-server has_redis
+	if ((${#missing[@]} == 0)); then
+		return
+	fi
+	if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+		echo "test.sh: missing: ${missing[*]} (names of Debian packages)." >&2
+		echo "test.sh: on Debian, as root, this script installs them; here, please do it yourself and start again." >&2
+		exit 1
+	fi
+	echo "--- installing ${missing[*]}"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+}
+
+install_missing
+command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
+if ! command -v go >/dev/null; then
+	echo "test.sh: Go is missing: install 1.26 or newer from https://go.dev/dl/" >&2
+	exit 1
+fi
+
+export SALLYPORT_TEST_REQUIRE=1 # fail rather than skip
+if [[ $mode == long ]]; then
+	export SALLYPORT_TEST_LONG=1
+fi
+# A checkout that belongs to another user must not stop a build.
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+
+# --- one PostgreSQL cluster for the whole run
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [[ -z ${SALLYPORT_TEST_POSTGRES:-} ]]; then
+	go build -o "$work/" ./internal/testdb/withpostgres
+	status=0
+	"$work/withpostgres" ./test.sh "$mode" || status=$?
+	exit "$status"
+fi
+
+# nested lists the folders of the modules inside this one: their requirements do not reach our users.
+nested() {
+	find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' -printf '%h\n' | sort
+}
+
+if [[ $mode == bench ]]; then
+	# -p 1: one package after the other, so that none disturbs another.
+	for module in . $(nested); do
+		(cd "$module" && go test -run '^$' -bench . -benchmem -p 1 -timeout 2h ./... | grep -v '\[no test files\]')
+	done
+	exit
+fi
+
+# --- checks
+
+failed=() # the names of checks that failed; the run goes on, to show all there is to mend
+notes=()
+
+# check NAME COMMAND...
+check() {
+	local name=$1
+	shift
+	echo "--- $name"
+	"$@" || failed+=("$name")
+}
+
+formatted() {
+	local files
+	files=$(gofmt -l .) || return
+	if [[ -n $files ]]; then
+		printf 'gofmt would change:\n%s\n' "$files"
+		return 1
+	fi
+}
+
+# in_module FOLDER COMMAND...
+in_module() {
+	local folder=$1
+	shift
+	(cd "$folder" && "$@")
+}
+
+# vulnerabilities fails if one is found (exit code 3) and for any trouble but one: the database cannot be reached.
+vulnerabilities() {
+	local status=0
+	go tool govulncheck ./... >"$work/vuln" 2>&1 || status=$?
+	if ((status != 0 && status != 3)) &&
+		grep -qE 'fetching vulnerabilities|vuln\.go\.dev' "$work/vuln" &&
+		grep -qE 'dial tcp|no such host|connection (refused|reset)|i/o timeout|deadline exceeded|TLS handshake|proxyconnect|unreachable|x509:|unexpected EOF' "$work/vuln"; then
+		printf '\n*** NOT CHECKED for known vulnerabilities: the database cannot be reached:\n*** %s\n\n' "$(tail -n 1 "$work/vuln")"
+		notes+=("govulncheck SKIPPED: its database cannot be reached")
+		return
+	fi
+	cat "$work/vuln"
+	return "$status"
+}
+
+check gofmt formatted
+check 'go mod verify' go mod verify
+for module in . $(nested); do
+	check "go vet $module" in_module "$module" go vet ./...
+done
+check staticcheck go tool staticcheck ./...
+check govulncheck vulnerabilities
+
+# --- tests
+
+# tests prints the events of every go test. What it cannot say in events (a pattern that matches nothing, a broken go.mod) is
+# kept in a file, because it runs in a pipe.
+tests() {
+	local timeout=30m
+	if [[ $mode == long ]]; then
+		timeout=6h
+	fi
+	for module in . $(nested); do
+		in_module "$module" go test -json -race -shuffle=on -timeout "$timeout" ./... || echo "go test $module" >>"$work/failed"
+	done
+	if [[ $mode == long ]]; then
+		fuzz
+	fi
+}
+
+# fuzz runs each fuzz target alone, without -race, which the ordinary run gave its seeds.
+fuzz() {
+	local file target
+	while IFS=: read -r file target; do
+		echo "--- $target in ${file%/*} for ${SALLYPORT_TEST_FUZZTIME:-20s}"
+		in_module "${file%/*}" go test -json -run '^$' -fuzz "^$target\$" -fuzztime "${SALLYPORT_TEST_FUZZTIME:-20s}" . ||
+			echo "fuzz $target" >>"$work/failed"
+	done < <(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | sort)
+}
+
+echo "--- tests"
+go build -o "$work/" ./internal/testtally
+status=0
+tests | "$work/testtally" "$work/summary" || status=1
+if [[ -e $work/failed ]]; then
+	status=1
+fi
+
+echo
+for note in ${notes[@]+"${notes[@]}"}; do
+	echo "*** $note"
+done
+if ((${#failed[@]} > 0)); then
+	status=1
+	printf '*** FAILED: %s\n' "${failed[@]}"
+fi
+cat "$work/summary"
+exit "$status"
