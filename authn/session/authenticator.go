@@ -1,0 +1,125 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/internal/recent"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A Source finds sessions. It must be safe for concurrent use.
+type Source interface {
+	// Session returns the session whose token has that SHA-256, or [ErrNotFound].
+	// One that has expired may be returned.
+	Session(ctx context.Context, hash []byte) (Session, error)
+	// Seen records that the session is in use, and moves its idle timeout on. It
+	// is called about once a minute at most.
+	Seen(ctx context.Context, s Session, now time.Time) error
+}
+
+// An Authenticator checks session cookies. Sessions is required; the fields must
+// not change after first use. It is safe for concurrent use and must not be copied.
+//
+// What a look-up found is remembered until the revocation log says that something
+// about the session, its subject or its organization has changed, and for a
+// minute at most.
+type Authenticator struct {
+	Sessions Source
+	Roles    func(ctx context.Context, subject, org string) ([]string, error) // in force now; nil = nobody has roles
+	Cache    *revoke.Cache[[32]byte, *sallyport.Principal]                    // keyed by SHA-256; nil = every request is a look-up
+	Log      *slog.Logger                                                     // nil = slog.Default()
+
+	seen recent.Set
+}
+
+// remember is how long a look-up serves. It bounds how late the idle timeout
+// notices a use, which the cache hides.
+const remember = time.Minute
+
+var errMalformed = fmt.Errorf("%w: malformed session cookie", sallyport.ErrInvalidCredential)
+
+// Authenticate implements [sallyport.Authenticator] for [sallyport.SchemeCookie].
+func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
+	if c.Scheme != sallyport.SchemeCookie {
+		return nil, sallyport.ErrNotMine
+	}
+	hash, ok := hashToken(c.Value)
+	if !ok {
+		return nil, errMalformed
+	}
+	now := time.Now()
+	if a.Cache == nil {
+		p, _, err := a.find(ctx, hash, now)
+		return p, err
+	}
+	if p, ok, err := a.Cache.Get(hash, now); ok || err != nil {
+		return p, err
+	}
+	mark, err := a.Cache.Mark() // before the look-up: a change beside it must not be missed
+	if err != nil {
+		return nil, err
+	}
+	p, until, err := a.find(ctx, hash, now)
+	if err == nil {
+		a.Cache.Put(hash, p, mark, revoke.IDs{Session: p.Session, Subject: p.Subject, Org: p.Org}, until)
+	}
+	return p, err
+}
+
+// find looks the session up, and says how long the answer may serve.
+func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time) (*sallyport.Principal, time.Time, error) {
+	s, err := a.Sessions.Session(ctx, hash[:])
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, now, fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
+	case err != nil:
+		return nil, now, fmt.Errorf("reading session: %w", err)
+	case !s.Alive(now):
+		return nil, now, fmt.Errorf("%w: session %s has expired", sallyport.ErrInvalidCredential, s.ID)
+	}
+	p := s.principal()
+	if a.Roles != nil {
+		if p.Roles, err = a.Roles(ctx, s.Subject, s.Org); err != nil {
+			return nil, now, fmt.Errorf("reading roles of the session's subject: %w", err)
+		}
+	}
+	a.noteUse(ctx, hash, s, now)
+	return p, earliest(now.Add(remember), s.IdleExpiresAt, s.ExpiresAt), nil
+}
+
+// noteUse records the use. Nobody is refused because that failed: the idle
+// timeout is far longer than the next attempt is away.
+func (a *Authenticator) noteUse(ctx context.Context, hash [32]byte, s Session, now time.Time) {
+	if now.Sub(s.LastSeenAt) < time.Minute || !a.seen.Add(hash, now) {
+		return
+	}
+	if err := a.Sessions.Seen(ctx, s, now); err != nil && ctx.Err() == nil {
+		cmp.Or(a.Log, slog.Default()).WarnContext(ctx, "recording use of session", "session", s.ID, "cause", err)
+	}
+}
+
+func (s *Session) principal() *sallyport.Principal {
+	p := &sallyport.Principal{
+		Kind: sallyport.User, Subject: s.Subject, Org: s.Org, Session: s.ID, Credential: "session",
+		AuthTime: s.AuthTime, AMR: s.AMR, AAL: s.AAL,
+	}
+	if !s.Position.IsZero() {
+		p.Rev = s.Position.String()
+	}
+	return p
+}
+
+func earliest(t time.Time, others ...time.Time) time.Time {
+	for _, o := range others {
+		if o.Before(t) {
+			t = o
+		}
+	}
+	return t
+}
