@@ -27,7 +27,7 @@ func (g *Gate) challenges(errorParams string) []string {
 		}
 	}
 	if out == nil {
-		add("Bearer")
+		add(`Bearer realm="sallyport"`) // RFC 6750 §3: never the scheme alone
 	}
 	return out
 }

@@ -143,8 +143,8 @@ func TestChallenges(t *testing.T) {
 		{"two authenticators for one scheme", list{schemed(`Bearer realm="a"`), schemed(`bearer realm="b"`)},
 			`Bearer realm="a"`, `Bearer realm="a", error="invalid_token"`},
 		{"an authenticator that names none", list{mute{}, schemed("Bearer"), schemed("")}, `Bearer`, `Bearer error="invalid_token"`},
-		{"there is always one", list{mute{}}, `Bearer`, `Bearer error="invalid_token"`},
-		{"even without authenticators", nil, `Bearer`, `Bearer error="invalid_token"`},
+		{"there is always one", list{mute{}}, `Bearer realm="sallyport"`, `Bearer realm="sallyport", error="invalid_token"`},
+		{"even without authenticators", nil, `Bearer realm="sallyport"`, `Bearer realm="sallyport", error="invalid_token"`},
 	} {
 		g := &sallyport.Gate{Authenticators: tt.authenticators}
 		absent := serve(g, sallyport.SignedIn(), request("GET /")).Header()["Www-Authenticate"]
