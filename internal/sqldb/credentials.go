@@ -1,0 +1,45 @@
+package sqldb
+
+import (
+	"context"
+	"time"
+)
+
+type credentials struct{ *db }
+
+const password = "password" // the kind
+
+func (s credentials) Password(ctx context.Context, user string) (phc string, err error) {
+	_, err = s.one(ctx, `SELECT secret FROM credentials WHERE user_id = $1 AND kind = $2`, []any{user, password}, &phc)
+	return phc, err
+}
+
+func (s credentials) SetPassword(ctx context.Context, user, phc string, now time.Time) error {
+	_, err := s.exec(ctx, `INSERT INTO credentials (user_id, kind, secret, updated_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (user_id, kind) DO UPDATE SET secret = excluded.secret, updated_at = excluded.updated_at`, user, password, phc, ms(now))
+	return err
+}
+
+func (s credentials) ReplacePassword(ctx context.Context, user, old, phc string, now time.Time) (bool, error) {
+	n, err := s.exec(ctx, `UPDATE credentials SET secret = $4, updated_at = $5 WHERE user_id = $1 AND kind = $2 AND secret = $3`,
+		user, password, old, phc, ms(now))
+	return n > 0, err
+}
+
+type secrets struct{ *db }
+
+func (s secrets) Get(ctx context.Context, name string) ([]byte, error) {
+	var value []byte
+	found, err := s.one(ctx, `SELECT value FROM secrets WHERE name = $1`, []any{name}, &value)
+	if found {
+		value = bytes(value) // empty is not absent
+	}
+	return value, err
+}
+
+func (s secrets) Create(ctx context.Context, name string, value []byte) ([]byte, error) {
+	var inForce []byte
+	_, err := s.one(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = secrets.value RETURNING value`, []any{name, bytes(value)}, &inForce)
+	return bytes(inForce), err
+}

@@ -1,0 +1,98 @@
+package sqldb
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+type families struct{ *db }
+
+const familyColumns = `id, session_id, grant_id, user_id, client_id, proof, scope, key_version, counter, log_id, log_seq,
+	created_at, rotated_at, expires_at`
+
+// scanFamily reads familyColumns, and into more what comes after them.
+func scanFamily(r scanner, more ...any) (f token.Family, err error) {
+	var scope string
+	var version, created, rotated, expires int64
+	dest := append([]any{&f.ID, &f.Session, &f.Grant, &f.Subject, &f.Client, &f.Proof, &scope, &version, &f.Counter,
+		&f.Position.Log, &f.Position.Seq, &created, &rotated, &expires}, more...)
+	if err := r.Scan(dest...); err != nil {
+		return f, err
+	}
+	f.KeyVersion, f.CreatedAt, f.RotatedAt, f.ExpiresAt = uint32(version), at(created), at(rotated), at(expires)
+	return f, decode("scope", scope, &f.Scope)
+}
+
+// Create gives the family no parent: -1 is the counter of no token.
+func (s families) Create(ctx context.Context, f token.Family) error {
+	scope, err := encodeList(f.Scope)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `INSERT INTO refresh_families (`+familyColumns+`, parent, ahead, revoked_at, revoke_reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, -1, 0, 0, '')`,
+		f.ID, f.Session, f.Grant, f.Subject, f.Client, f.Proof, scope, int64(f.KeyVersion), f.Counter, f.Position.Log, f.Position.Seq,
+		ms(f.CreatedAt), ms(f.RotatedAt), ms(f.ExpiresAt))
+	return err
+}
+
+// rotate decides between rotation, repetition and reuse. $1 family, $2 counter
+// presented, $3 now, $4 the oldest rotation whose parent is repeated, $5 the
+// oldest whose late parent is forgiven ($5 <= $4), $6 client, $7 proof.
+//
+// The newest token, or one ahead of the row, rotates. The parent of the newest
+// changes nothing while it may be repeated, and later skips one successor while
+// that is forgiven. Everything else is a reuse and ends the family. Every right
+// side reads the row as it was.
+const rotate = `UPDATE refresh_families SET
+	counter    = CASE WHEN counter <= $2 THEN $2 + 1
+	                  WHEN parent = $2 AND rotated_at < $4 AND rotated_at >= $5 THEN counter + 1
+	                  ELSE counter END,
+	parent     = CASE WHEN counter <= $2 THEN $2 ELSE parent END,
+	ahead      = CASE WHEN counter < $2 THEN $2 - counter ELSE 0 END,
+	rotated_at = CASE WHEN counter <= $2 OR (parent = $2 AND rotated_at < $4 AND rotated_at >= $5) THEN $3 ELSE rotated_at END,
+	revoked_at = CASE WHEN counter <= $2 OR (parent = $2 AND rotated_at >= $5) THEN 0 ELSE $3 END,
+	revoke_reason = CASE WHEN counter <= $2 OR (parent = $2 AND rotated_at >= $5) THEN '' ELSE 'reuse' END
+	WHERE id = $1 AND client_id = $6 AND proof = $7 AND revoked_at = 0 AND expires_at > $3 AND counter + 8 >= $2
+	RETURNING ` + familyColumns + `, ahead, revoked_at`
+
+// The 8 in rotate; this does not compile if they differ.
+var _ = [1]struct{}{}[token.MaxAhead-8]
+
+func (s families) Rotate(ctx context.Context, r token.Rotation) (token.Rotated, error) {
+	if r.Counter < 0 {
+		return token.Rotated{}, token.ErrNotFound
+	}
+	repeat := r.Now.Add(-r.Leeway)
+	forgive := r.Now.Add(-max(r.Leeway, r.Forgive))
+	return get(ctx, s.db, token.ErrNotFound, scanRotated, rotate,
+		r.Family, r.Counter, ms(r.Now), ms(repeat), ms(forgive), r.Client, r.Proof)
+}
+
+func scanRotated(r scanner) (out token.Rotated, err error) {
+	var revoked int64
+	out.Family, err = scanFamily(r, &out.Ahead, &revoked)
+	out.Reused = revoked != 0
+	return out, err
+}
+
+func (s families) EndSession(ctx context.Context, session, reason string, now time.Time) error {
+	_, err := s.exec(ctx, `UPDATE refresh_families SET revoked_at = $2, revoke_reason = $3
+		WHERE session_id = $1 AND session_id <> '' AND revoked_at = 0`, session, ms(now), reason)
+	return err
+}
+
+func (s families) EndSubject(ctx context.Context, subject, exceptSession, reason string, now time.Time) error {
+	_, err := s.exec(ctx, `UPDATE refresh_families SET revoked_at = $3, revoke_reason = $4
+		WHERE user_id = $1 AND ($2 = '' OR session_id <> $2) AND revoked_at = 0`, subject, exceptSession, ms(now), reason)
+	return err
+}
+
+func (s families) Advance(ctx context.Context, session string, p revoke.Position) error {
+	_, err := s.exec(ctx, `UPDATE refresh_families SET log_id = $2, log_seq = $3
+		WHERE session_id = $1 AND session_id <> '' AND revoked_at = 0`, session, p.Log, p.Seq)
+	return err
+}

@@ -1,0 +1,141 @@
+// Package sqldb is what the SQL back ends share: one set of statements that
+// SQLite and PostgreSQL run unchanged, and the migrations. It knows no driver. A
+// back end opens, tunes, and runs transactions; within one it calls [NewTx].
+//
+// The portable dialect: $n, RETURNING, ON CONFLICT, partial indices. A row is
+// locked by an UPDATE that changes nothing, and what must be decided at once is
+// decided by one UPDATE … RETURNING. Nothing asks the database for the time.
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/store"
+)
+
+// A Conn runs statements within one transaction. Arguments and results are
+// int64, string and []byte. It is used by one goroutine at a time, and the rows
+// of one query are closed before the next statement.
+type Conn interface {
+	// Exec returns how many rows the statement changed.
+	Exec(ctx context.Context, stmt string, args ...any) (int64, error)
+	Query(ctx context.Context, stmt string, args ...any) (Rows, error)
+}
+
+// Rows are the rows of a query.
+type Rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
+}
+
+// NewTx returns the stores of all features, bound to the transaction of c.
+func NewTx(c Conn) account.Tx {
+	d := &db{c}
+	return account.Tx{
+		Users:       users{d},
+		Credentials: credentials{d},
+		Sessions:    sessions{d},
+		Families:    families{d},
+		APIKeys:     apiKeys{d},
+		Roles:       roles{d},
+		Keys:        signingKeys{d},
+		Failures:    failures{d},
+		Audit:       auditLog{d},
+		Log:         revocation{d},
+		Secrets:     secrets{d},
+	}
+}
+
+type db struct{ conn Conn }
+
+// exec returns how many rows the statement changed.
+func (d *db) exec(ctx context.Context, stmt string, args ...any) (int64, error) {
+	if err := checkText(args); err != nil {
+		return 0, err
+	}
+	return d.conn.Exec(ctx, stmt, args...)
+}
+
+// one scans the only row of a query and reports whether there was one.
+func (d *db) one(ctx context.Context, stmt string, args []any, dest ...any) (bool, error) {
+	found := false
+	err := d.each(ctx, stmt, args, func(r scanner) error {
+		found = true
+		return r.Scan(dest...)
+	})
+	return found && err == nil, err
+}
+
+// A scanner is a row.
+type scanner interface{ Scan(dest ...any) error }
+
+// each calls f for every row of a query.
+func (d *db) each(ctx context.Context, stmt string, args []any, f func(scanner) error) error {
+	if err := checkText(args); err != nil {
+		return err
+	}
+	rows, err := d.conn.Query(ctx, stmt, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// list returns what scan makes of every row, nil if there is none.
+func list[T any](ctx context.Context, d *db, scan func(scanner) (T, error), stmt string, args ...any) ([]T, error) {
+	var out []T
+	err := d.each(ctx, stmt, args, func(r scanner) error {
+		v, err := scan(r)
+		out = append(out, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// get returns what scan makes of the only row, or missing.
+func get[T any](ctx context.Context, d *db, missing error, scan func(scanner) (T, error), stmt string, args ...any) (T, error) {
+	var zero, out T
+	found := false
+	err := d.each(ctx, stmt, args, func(r scanner) (err error) {
+		found = true
+		out, err = scan(r)
+		return err
+	})
+	switch {
+	case err != nil:
+		return zero, err
+	case !found:
+		return zero, missing
+	}
+	return out, nil
+}
+
+func text(r scanner) (s string, err error) { return s, r.Scan(&s) }
+
+// checkText refuses what PostgreSQL cannot store and SQLite would store all the
+// same, so that both say the same and say it clearly.
+func checkText(args []any) error {
+	for _, a := range args {
+		if s, ok := a.(string); ok && !storable(s) {
+			return fmt.Errorf("%w: %.40q", store.ErrText, s)
+		}
+	}
+	return nil
+}
+
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }

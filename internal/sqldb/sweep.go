@@ -1,0 +1,71 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Update runs f in one transaction of a back end.
+type Update func(ctx context.Context, f func(Conn) error) error
+
+// expired selects one batch of each kind by the index on its expiry; $1 is now,
+// $2 how many.
+var expired = [...]struct{ kind, stmt string }{
+	{"sessions", `DELETE FROM sessions WHERE id IN
+		(SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"refresh families", `DELETE FROM refresh_families WHERE id IN
+		(SELECT id FROM refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"API keys", `DELETE FROM api_keys WHERE id IN
+		(SELECT id FROM api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	// The row may have been set since it was selected.
+	{"failures", `DELETE FROM login_failures WHERE expires_at <= $1 AND key IN
+		(SELECT key FROM login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+}
+
+// Sweep deletes up to limit expired rows of each kind, each kind in a transaction
+// of its own so that nobody waits long, and returns how many it deleted.
+func Sweep(ctx context.Context, update Update, now time.Time, limit int) (int, error) {
+	total := 0
+	for _, e := range expired {
+		var n int64
+		err := update(ctx, func(c Conn) (err error) {
+			n, err = c.Exec(ctx, e.stmt, ms(now), int64(limit))
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("sweeping %s: %w", e.kind, err)
+		}
+		total += int(n)
+	}
+	n, err := sweepLog(ctx, update, now, limit)
+	if err != nil {
+		return total, fmt.Errorf("sweeping the log: %w", err)
+	}
+	return total + n, nil
+}
+
+// sweepLog deletes entries and raises the floor in one transaction: whoever sees
+// that an entry is gone sees up to where the log has gaps.
+func sweepLog(ctx context.Context, update Update, now time.Time, limit int) (n int, err error) {
+	err = update(ctx, func(c Conn) error {
+		n = 0
+		var floor int64
+		d := &db{c}
+		err := d.each(ctx, `DELETE FROM revocation WHERE seq IN
+			(SELECT seq FROM revocation WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING seq`,
+			[]any{ms(now), int64(limit)}, func(r scanner) error {
+				var seq int64
+				err := r.Scan(&seq)
+				floor = max(floor, seq)
+				n++
+				return err
+			})
+		if err != nil || n == 0 {
+			return err
+		}
+		_, err = d.exec(ctx, `UPDATE log_head SET floor = CASE WHEN floor < $1 THEN $1 ELSE floor END WHERE one = 1`, floor)
+		return err
+	})
+	return n, err
+}

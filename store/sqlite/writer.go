@@ -1,0 +1,279 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/store"
+	sqlite3 "modernc.org/sqlite"
+)
+
+// How much one transaction takes in: whoever came first waits for all others,
+// and for the disk.
+const (
+	maxBatch = 128
+	maxWait  = 10 * time.Millisecond
+)
+
+// A writer is the one connection that writes. Callers take turns, in the order in
+// which they come. The first opens a transaction; whoever is waiting when a turn
+// ends continues in the same one, within a savepoint of their own; the last one
+// commits, and then all of them return. So while one transaction is written to
+// the disk the next one gathers.
+type writer struct {
+	mu     sync.Mutex
+	queue  []*waiter
+	busy   bool // somebody has the turn
+	closed bool
+
+	// What follows belongs to who has the turn.
+	file       *file
+	conn       *conn
+	batch      *batch
+	committing bool
+	lost       bool  // the database has undone the whole transaction
+	cause      error // of that
+}
+
+type waiter struct{ turn chan struct{} }
+
+// A batch is one transaction of several callers.
+type batch struct {
+	begun  time.Time
+	size   int
+	change bool          // somebody succeeded
+	err    error         // why nothing of it is kept; set before done is closed
+	done   chan struct{} // closed when it is on the disk, or failed
+}
+
+var errLost = errors.New("the database has undone the transaction")
+
+func newWriter(ctx context.Context, f *file) (*writer, error) {
+	w := &writer{file: f, conn: f.conn}
+	err := f.conn.sql.Raw(func(c any) error {
+		h, ok := c.(sqlite3.HookRegisterer)
+		if !ok {
+			return errors.New("the SQLite driver has no hooks")
+		}
+		// A statement may undo the whole transaction (a full disk does), and a careless
+		// one may end it. Neither may go unnoticed: what came next would commit by itself.
+		h.RegisterRollbackHook(func() { w.lost = true })
+		h.RegisterCommitHook(func() int32 {
+			if w.committing {
+				return 0
+			}
+			return 1 // a rollback
+		})
+		return nil
+	})
+	return w, err
+}
+
+// do runs f when its turn comes, and returns when what f did is on the disk.
+func (w *writer) do(ctx context.Context, f func(*turn) error) error {
+	if err := w.wait(ctx); err != nil {
+		return err
+	}
+	b, err := w.run(ctx, f)
+	if b == nil {
+		return err
+	}
+	// Even an error waits: what f saw may have been written in the same transaction.
+	<-b.done
+	if b.err != nil {
+		return b.err
+	}
+	return err
+}
+
+// wait returns when the caller has the turn.
+func (w *writer) wait(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return store.ErrClosed
+	}
+	return w.queueUp(ctx)
+}
+
+// queueUp is called with mu held, and releases it.
+func (w *writer) queueUp(ctx context.Context) error {
+	if !w.busy {
+		w.busy = true
+		w.mu.Unlock()
+		return nil
+	}
+	me := &waiter{make(chan struct{})}
+	w.queue = append(w.queue, me)
+	w.mu.Unlock()
+	select {
+	case <-me.turn:
+		return nil
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, me)
+	if i < 0 {
+		return nil // the turn came in the same moment; run passes it on
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return ctx.Err()
+}
+
+// run has the turn and passes it on, even if f panics. It returns the batch to
+// wait for, nil if there is none.
+func (w *writer) run(ctx context.Context, f func(*turn) error) (*batch, error) {
+	defer w.pass()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if w.batch == nil {
+		if err := w.begin(); err != nil {
+			return nil, err
+		}
+	}
+	b := w.batch
+	b.size++
+	return b, w.attempt(b, f)
+}
+
+func (w *writer) begin() error {
+	w.lost, w.cause = false, nil
+	if err := w.stmt(`BEGIN IMMEDIATE`); err != nil {
+		return sentence(w.file.path, err)
+	}
+	w.batch = &batch{begun: time.Now(), done: make(chan struct{})}
+	return nil
+}
+
+func (w *writer) stmt(text string) error {
+	_, err := w.conn.exec(context.Background(), text, nil)
+	return err
+}
+
+// attempt runs f within a savepoint, and undoes what f did unless it returns nil.
+func (w *writer) attempt(b *batch, f func(*turn) error) (err error) {
+	if err := w.stmt(`SAVEPOINT sallyport_turn`); err != nil {
+		b.fail(err)
+		return err
+	}
+	t := &turn{w: w}
+	keep := false
+	defer func() {
+		t.end()
+		if e := w.settle(keep); e != nil {
+			b.fail(e)
+		}
+		b.change = b.change || keep
+	}()
+	err = f(t)
+	keep = err == nil
+	return err
+}
+
+// settle ends the savepoint. If that fails the transaction is lost.
+func (w *writer) settle(keep bool) error {
+	if !keep && !w.lost {
+		if err := w.stmt(`ROLLBACK TO sallyport_turn`); err != nil {
+			return err
+		}
+	}
+	switch {
+	case w.lost && w.cause != nil:
+		return fmt.Errorf("%w: %w", errLost, w.cause)
+	case w.lost:
+		return errLost
+	}
+	return w.stmt(`RELEASE sallyport_turn`)
+}
+
+func (b *batch) fail(err error) {
+	if b.err == nil {
+		b.err = fmt.Errorf("nothing was written: %w", err)
+	}
+}
+
+// open reports whether one more caller may join.
+func (b *batch) open() bool {
+	return b.err == nil && b.size < maxBatch && time.Since(b.begun) < maxWait
+}
+
+// pass ends a turn: the next caller joins the transaction, or it is finished and
+// the next caller begins another.
+func (w *writer) pass() {
+	if w.batch != nil {
+		if w.batch.open() && w.give() {
+			return
+		}
+		w.finish()
+	}
+	w.giveOrRest()
+}
+
+// give gives the turn to who has waited longest and reports whether anybody has.
+func (w *writer) give() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.giveLocked()
+}
+
+func (w *writer) giveOrRest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = w.giveLocked()
+}
+
+func (w *writer) giveLocked() bool {
+	if len(w.queue) == 0 {
+		return false
+	}
+	next := w.queue[0]
+	w.queue[0] = nil
+	w.queue = w.queue[1:]
+	close(next.turn)
+	return true
+}
+
+// finish ends the transaction and lets all who took part return.
+func (w *writer) finish() {
+	b := w.batch
+	w.batch = nil
+	defer close(b.done)
+	if b.err == nil && b.change {
+		w.committing = true
+		err := w.stmt(`COMMIT`)
+		w.committing = false
+		if err == nil {
+			return
+		}
+		b.fail(err)
+	}
+	if !w.lost {
+		w.stmt(`ROLLBACK`) // if this fails too, so does the next BEGIN, which says so
+	}
+}
+
+// Close waits for the turns under way and closes the file.
+func (w *writer) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	if err := w.queueUp(context.Background()); err != nil {
+		return err
+	}
+	if w.batch != nil {
+		w.finish()
+	}
+	return w.file.Close() // and keeps the turn for ever
+}
