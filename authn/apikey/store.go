@@ -15,7 +15,7 @@ type Key struct {
 	Org        string // "" = none
 	Name       string
 	Scopes     []string // upper bound of what it may do; never nil
-	Last4      string   // of the secret, so that a person can tell keys apart
+	Last4      string   // of the whole key, so that a person can tell keys apart
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero = never
 	LastUsedAt time.Time // written at most once a minute; zero = never
