@@ -98,16 +98,16 @@ var bans = []ban{
 	}, []string{"cmd/**"}, false, "they sit behind small seams, so that a user's program brings its own"},
 	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**"}, false,
 		"package flag has one global set, and it is the user's program's"},
-	{"testing in a program", []string{"testing"}, []string{"store/storetest/**", "sallytest/**", "internal/testdb/**"}, false,
+	{"testing in a program", []string{"testing"}, []string{"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process"}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
-		modulePath + "/internal/testtally", modulePath + "/store/storetest", modulePath + "/sallytest",
+		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/store/storetest", modulePath + "/sallytest",
 	}, []string{"internal/testdb/**", "store/storetest/**"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
-	{"weak randomness", []string{"math/rand"}, []string{"store/postgres"}, false,
-		"randomness comes from crypto/rand only. In store/postgres it spreads the retries of a transaction, which is no secret"},
+	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres"}, false,
+		"what must not be guessed comes from crypto/rand. The two exceptions balance a tree and spread the retries of a transaction"},
 	{"unsafe", []string{"unsafe"}, nil, false, "nothing here is worth memory corruption"},
 }
 
