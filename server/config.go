@@ -29,9 +29,11 @@ type Config struct {
 	Name     string        // of the service, for people; "" = the host of BaseURL
 
 	// SealingKey are the 32 bytes that everything secret in the store is sealed
-	// with. nil: the file <database>.key beside a SQLite database, made at the first
-	// start; with other stores it must be given. A wrong key refuses to start.
+	// with. nil: what SealingKeyFile holds. A wrong key refuses to start.
 	SealingKey []byte
+	// SealingKeyFile is made at the first start. "": <database>.key beside a SQLite
+	// database; with other stores one of the two must be given.
+	SealingKeyFile string
 	// OldSealingKeys still open what was sealed before the key was rotated.
 	OldSealingKeys [][]byte
 
@@ -56,6 +58,10 @@ type Config struct {
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+
+	// ManageOnly opens an installation to change it, beside the server that runs it:
+	// nothing is rotated, swept or created anew, except in a store without roles.
+	ManageOnly bool
 
 	InsecureHTTP bool         // plain http outside loopback: cookies and tokens can be read on the way
 	Log          *slog.Logger // nil = slog.Default()

@@ -42,21 +42,23 @@ func (c *Config) sealer(ctx context.Context) (*secret.Sealer, error) {
 	return sealer, sealer.Confirm(proof)
 }
 
-// sealingKey is the configured one, or that of the file beside a SQLite
-// database. A store that was sealed before never gets a new key.
+// sealingKey is the configured one, or that of the file. A store that was sealed
+// before never gets a new key.
 func (c *Config) sealingKey(sealed bool) ([]byte, error) {
 	if c.SealingKey != nil {
 		return c.SealingKey, nil
 	}
-	file, ok := c.Store.(interface{ Path() string })
-	if !ok {
-		return nil, errors.New("SealingKey is missing: with this store it must be given")
+	path := c.SealingKeyFile
+	if file, ok := c.Store.(interface{ Path() string }); ok && path == "" {
+		path = file.Path() + ".key"
 	}
-	path := file.Path() + ".key"
+	if path == "" {
+		return nil, errors.New("SealingKey and SealingKeyFile are missing: with this store one of them must be given")
+	}
 	key, err := secret.ReadKeyFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if sealed {
-			return nil, fmt.Errorf("sealing key %s is missing: without it the keys in %s cannot be read", path, file.Path())
+			return nil, fmt.Errorf("the sealing key %s is missing: without it the keys in the database cannot be read", path)
 		}
 		return secret.CreateKeyFile(path)
 	}

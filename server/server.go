@@ -65,18 +65,17 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
-	if err := s.prepare(ctx); err != nil {
-		s.follower.Close()
-		return nil, err
-	}
-	s.Gate = s.gate()
-	if err := s.mount(); err != nil {
-		s.follower.Close()
-		return nil, err
+	for _, step := range []func(context.Context) error{s.prepare, s.guard, s.mount} {
+		if err := step(ctx); err != nil {
+			s.follower.Close()
+			return nil, err
+		}
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.running.Go(func() { s.maintain(background) })
+	if !c.ManageOnly {
+		s.running.Go(func() { s.maintain(background) })
+	}
 	return s, nil
 }
 
@@ -115,17 +114,15 @@ func (s *Server) reloadRoles(ctx context.Context) error {
 
 // prepare creates what an installation needs and reads it.
 func (s *Server) prepare(ctx context.Context) error {
-	if _, err := s.Keyring.Maintain(ctx); err != nil {
-		return fmt.Errorf("preparing signing keys: %w", err)
+	if !s.config.ManageOnly {
+		if _, err := s.Keyring.Maintain(ctx); err != nil {
+			return fmt.Errorf("preparing signing keys: %w", err)
+		}
 	}
-	roles := []authz.Role{{Name: account.AdminRole, Permissions: []string{"*"}}}
-	for name, permissions := range s.config.Roles {
-		roles = append(roles, authz.Role{Name: name, Permissions: permissions})
-	}
-	if err := s.Accounts.EnsureRoles(ctx, roles); err != nil {
+	if err := s.ensureRoles(ctx); err != nil {
 		return fmt.Errorf("preparing roles: %w", err)
 	}
-	if err := s.reload(ctx); err != nil {
+	if err := s.reload(ctx); err != nil || s.config.ManageOnly {
 		return err
 	}
 	for _, role := range s.config.DefaultRoles {
@@ -134,6 +131,22 @@ func (s *Server) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ensureRoles creates the configured roles. Where only management is asked for,
+// somebody may be deleting one of them right now: then it does so in a new store
+// only.
+func (s *Server) ensureRoles(ctx context.Context) error {
+	if s.config.ManageOnly {
+		if present, err := s.Accounts.Roles(ctx); err != nil || len(present) > 0 {
+			return err
+		}
+	}
+	roles := []authz.Role{{Name: account.AdminRole, Permissions: []string{"*"}}}
+	for name, permissions := range s.config.Roles {
+		roles = append(roles, authz.Role{Name: name, Permissions: permissions})
+	}
+	return s.Accounts.EnsureRoles(ctx, roles)
 }
 
 func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring *keyring.Keyring) *account.Service {
@@ -173,15 +186,18 @@ func refreshTokens(sealer *secret.Sealer) *token.RefreshTokens {
 // cacheSize is how many sessions, keys and tokens each are remembered.
 const cacheSize = 1 << 16
 
-func (s *Server) gate() *sallyport.Gate {
-	roles := (&authz.Assignments{
-		Read: s.Accounts.Assigned, Cache: revoke.NewCache[authz.Assignee, []string](s.follower, cacheSize),
-	}).Roles
+// guard builds the gate.
+func (s *Server) guard(context.Context) error {
+	quotas, err := limit.NewQuotas(s.config.Limits, cacheSize)
+	if err != nil {
+		return err
+	}
+	roles := authz.NewAssignments(s.Accounts.Assigned, s.follower, cacheSize).Roles
 	remembered := func() *revoke.Cache[[32]byte, *sallyport.Principal] {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
-	return &sallyport.Gate{
+	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.Accounts, Roles: roles, Cache: remembered()},
 			&apikey.Authenticator{Keys: s.Accounts, Roles: roles, Cache: remembered()},
@@ -190,14 +206,15 @@ func (s *Server) gate() *sallyport.Gate {
 				Follower: s.follower, Roles: roles, Cache: remembered(),
 			},
 		},
-		Policy: s.Policy, Limiter: limit.NewQuotas(c.Limits),
+		Policy: s.Policy, Limiter: quotas,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
 		ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
 	}
+	return nil
 }
 
 // mount registers our own routes.
-func (s *Server) mount() error {
+func (s *Server) mount(context.Context) error {
 	base := s.config.basePath()
 	pages, err := web.New(base, s.config.name(), s.config.secure())
 	if err != nil {
