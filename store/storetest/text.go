@@ -1,0 +1,272 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/store"
+)
+
+var text = []promise{
+	{"NUL and invalid UTF-8 are refused by every write, and nothing is written", func(c *check) {
+		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
+		before := c.census("ann")
+		for _, w := range writes {
+			for _, bad := range []string{"a\x00b", "a\xffb", "cut short \xe2\x82", "surrogate \xed\xa0\x80"} {
+				var err error
+				// The Update commits all the same: the refusal is ours and comes before the database's.
+				c.update(func(tx account.Tx) error {
+					err = w.write(c, tx, bad)
+					return nil
+				})
+				if !errors.Is(err, store.ErrText) {
+					c.Errorf("%s that is %q: %v, want ErrText", w.field, bad, err)
+				}
+			}
+		}
+		same(c, "the store after refused writes", c.census("ann"), before)
+		if n, err := c.Sweep(c.Context(), c.now.AddDate(100, 0, 0), 1000); n != fiveExpire || err != nil {
+			c.Errorf("Sweep found %d rows (%v), want %d: something was written after all", n, err, fiveExpire)
+		}
+	}},
+
+	{"a look-up by NUL or invalid UTF-8 finds nothing", func(c *check) {
+		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
+		for _, bad := range []string{"\x00", "usr_ann\x00", "ann\x00", "key_ann\x00", "ann\xff"} {
+			for _, l := range lookups {
+				found := false
+				// A refusal is as good an answer as "not found".
+				_ = c.View(c.Context(), func(tx account.Tx) (err error) {
+					found, err = l.find(c, tx, bad)
+					found = found && err == nil
+					return err
+				})
+				if found {
+					c.Errorf("%s finds something by %q", l.what, bad)
+				}
+			}
+		}
+	}},
+}
+
+// writes names every place where a caller's text is written.
+var writes = []struct {
+	field string
+	write func(c *check, tx account.Tx, text string) error
+}{
+	{"the id of a user", userWith(func(u *account.User, s string) { u.ID = s })},
+	{"a user name", userWith(func(u *account.User, s string) { u.Username = s })},
+	{"a folded user name", userWith(func(u *account.User, s string) { u.UsernameNorm = s })},
+	{"an address", userWith(func(u *account.User, s string) { u.Email = s })},
+	{"a folded address", userWith(func(u *account.User, s string) { u.EmailNorm = s })},
+	{"the status of a new user", userWith(func(u *account.User, s string) { u.Status = account.Status(s) })},
+	{"the status of a user", func(c *check, tx account.Tx, s string) error {
+		return tx.Users.SetStatus(c.Context(), "usr_ann", account.Status(s), c.now)
+	}},
+	{"the user of a password", func(c *check, tx account.Tx, s string) error {
+		return tx.Credentials.SetPassword(c.Context(), s, "$phc$", c.now)
+	}},
+	{"a password hash", func(c *check, tx account.Tx, s string) error {
+		return tx.Credentials.SetPassword(c.Context(), "usr_ann", s, c.now)
+	}},
+	{"a replaced password hash", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Credentials.ReplacePassword(c.Context(), "usr_ann", "$phc$ann", s, c.now)
+		return err
+	}},
+
+	{"the id of a session", sessionWith(func(x *session.Session, s string) { x.ID = s })},
+	{"the subject of a session", sessionWith(func(x *session.Session, s string) { x.Subject = s })},
+	{"the organization of a session", sessionWith(func(x *session.Session, s string) { x.Org = s })},
+	{"a method of a session", sessionWith(func(x *session.Session, s string) { x.AMR = []string{"pwd", s} })},
+	{"the log of a session's position", sessionWith(func(x *session.Session, s string) { x.Position.Log = s })},
+	{"the address of a session", sessionWith(func(x *session.Session, s string) { x.Address = s })},
+	{"the user agent of a session", sessionWith(func(x *session.Session, s string) { x.UserAgent = s })},
+	{"the log of a rotated session's position", func(c *check, tx account.Tx, s string) error {
+		return tx.Sessions.Rotate(c.Context(), "ses_ann", hash("other"), revoke.Position{Log: s, Seq: 1}, c.now)
+	}},
+
+	{"the id of a family", familyWith(func(x *token.Family, s string) { x.ID = s })},
+	{"the session of a family", familyWith(func(x *token.Family, s string) { x.Session = s })},
+	{"the grant of a family", familyWith(func(x *token.Family, s string) { x.Session, x.Grant = "", s })},
+	{"the subject of a family", familyWith(func(x *token.Family, s string) { x.Subject = s })},
+	{"the client of a family", familyWith(func(x *token.Family, s string) { x.Client = s })},
+	{"the proof of a family", familyWith(func(x *token.Family, s string) { x.Proof = s })},
+	{"a scope of a family", familyWith(func(x *token.Family, s string) { x.Scope = []string{"a", s} })},
+	{"the log of a family's position", familyWith(func(x *token.Family, s string) { x.Position.Log = s })},
+	{"the log of an advanced family's position", func(c *check, tx account.Tx, s string) error {
+		return tx.Families.Advance(c.Context(), "ses_ann", revoke.Position{Log: s, Seq: 9})
+	}},
+	{"the reason why a session's families end", func(c *check, tx account.Tx, s string) error {
+		return tx.Families.EndSession(c.Context(), "ses_ann", s, c.now)
+	}},
+	{"the reason why a subject's families end", func(c *check, tx account.Tx, s string) error {
+		return tx.Families.EndSubject(c.Context(), "usr_ann", "", s, c.now)
+	}},
+
+	{"the id of an API key", keyWith(func(x *apikey.Key, s string) { x.ID = s })},
+	{"the owner of an API key", keyWith(func(x *apikey.Key, s string) { x.Owner = s })},
+	{"the organization of an API key", keyWith(func(x *apikey.Key, s string) { x.Org = s })},
+	{"the name of an API key", keyWith(func(x *apikey.Key, s string) { x.Name = s })},
+	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
+	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
+
+	{"the name of a role", func(c *check, tx account.Tx, s string) error {
+		return tx.Roles.PutRole(c.Context(), authz.Role{Name: s})
+	}},
+	{"a permission of a role", func(c *check, tx account.Tx, s string) error {
+		return tx.Roles.PutRole(c.Context(), authz.Role{Name: "ann", Permissions: []string{s}})
+	}},
+	{"a role that a role inherits", func(c *check, tx account.Tx, s string) error {
+		return tx.Roles.PutRole(c.Context(), authz.Role{Name: "ann", Inherits: []string{s}})
+	}},
+	{"the subject of an assignment", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Roles.Assign(c.Context(), s, "ann", "")
+		return err
+	}},
+	{"the organization of an assignment", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Roles.Assign(c.Context(), "usr_ann", "ann", s)
+		return err
+	}},
+
+	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
+		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
+	}},
+	{"the audience of a signing key", func(c *check, tx account.Tx, s string) error {
+		k := c.newSigningKey("kid_new")
+		k.Resource = s
+		return tx.Keys.PutKey(c.Context(), k)
+	}},
+
+	{"the id of an event", eventWith(func(e *audit.Entry, s string) { e.ID = s })},
+	{"the actor of an event", eventWith(func(e *audit.Entry, s string) { e.Actor = s })},
+	{"the action of an event", eventWith(func(e *audit.Entry, s string) { e.Action = s })},
+	{"the target of an event", eventWith(func(e *audit.Entry, s string) { e.Target = s })},
+	{"the organization of an event", eventWith(func(e *audit.Entry, s string) { e.Org = s })},
+	{"the address of an event", eventWith(func(e *audit.Entry, s string) { e.Address = s })},
+	{"the trace of an event", eventWith(func(e *audit.Entry, s string) { e.Trace = s })},
+	{"a name in the detail of an event", eventWith(func(e *audit.Entry, s string) { e.Detail = map[string]string{s: "x"} })},
+	{"a value in the detail of an event", eventWith(func(e *audit.Entry, s string) { e.Detail = map[string]string{"x": s} })},
+
+	{"the id in the log", killWith(func(e *revoke.Entry, s string) { e.ID = s })},
+	{"the organization in the log", killWith(func(e *revoke.Entry, s string) { e.Org = s })},
+	{"a role in the log", killWith(func(e *revoke.Entry, s string) { e.Effect, e.Overlay = revoke.Overlay, []string{"a", s} })},
+
+	{"the name of a secret", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Secrets.Create(c.Context(), s, []byte("x"))
+		return err
+	}},
+}
+
+func userWith(set func(*account.User, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		u := c.newUser("new")
+		set(&u, s)
+		return tx.Users.Create(c.Context(), u)
+	}
+}
+
+func sessionWith(set func(*session.Session, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newSession("new", "usr_ann")
+		set(&x, s)
+		return tx.Sessions.Create(c.Context(), x)
+	}
+}
+
+func familyWith(set func(*token.Family, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newFamily("new", "usr_ann")
+		set(&x, s)
+		return tx.Families.Create(c.Context(), x)
+	}
+}
+
+func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newKey("new", "usr_ann")
+		set(&x, s)
+		return tx.APIKeys.Create(c.Context(), x)
+	}
+}
+
+func eventWith(set func(*audit.Entry, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		e := audit.Entry{ID: "aud_new", At: c.now, Actor: "usr_ann", Action: "test", Outcome: audit.Failure}
+		set(&e, s)
+		return tx.Audit.Append(c.Context(), e)
+	}
+}
+
+func killWith(set func(*revoke.Entry, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		e := c.newKill("new")
+		set(&e, s)
+		_, err := tx.Log.Append(c.Context(), e)
+		return err
+	}
+}
+
+// lookups are those whose text comes from a request.
+var lookups = []struct {
+	what string
+	find func(c *check, tx account.Tx, text string) (bool, error)
+}{
+	{"Users.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		u, err := tx.Users.ByID(c.Context(), s)
+		return u.ID != "", err
+	}},
+	{"Users.ByUsername", func(c *check, tx account.Tx, s string) (bool, error) {
+		u, err := tx.Users.ByUsername(c.Context(), s)
+		return u.ID != "", err
+	}},
+	{"Users.ByEmail", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Users.ByEmail(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Users.List by prefix", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Users.List(c.Context(), account.UserFilter{Prefix: s, Limit: 10})
+		return len(all) > 0, err
+	}},
+	{"Credentials.Password", func(c *check, tx account.Tx, s string) (bool, error) {
+		phc, err := tx.Credentials.Password(c.Context(), s)
+		return phc != "", err
+	}},
+	{"Sessions.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.Sessions.ByID(c.Context(), s)
+		return x.ID != "", err
+	}},
+	{"Sessions.List", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Sessions.List(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"APIKeys.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.APIKeys.ByID(c.Context(), s)
+		return x.ID != "", err
+	}},
+	{"APIKeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.APIKeys.List(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Roles.Assigned", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Roles.Assigned(c.Context(), s, "")
+		return len(all) > 0, err
+	}},
+	{"Roles.Assigned in an organization", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Roles.Assigned(c.Context(), "usr_ann", s)
+		return len(all) > 0, err
+	}},
+	{"Audit.List by actor", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Audit.List(c.Context(), audit.Filter{Actor: s, Limit: 10})
+		return len(all) > 0, err
+	}},
+}
+
+// plenty is text that is fine and must come back as it went in.
+func plenty(field string) string { return fmt.Sprintf("%s %s", field, odd) }
