@@ -70,11 +70,12 @@ func (g *Gate) Through(d Door) func(http.Handler) http.Handler {
 // may, then how fresh. Freshness comes last, because signing in again helps
 // only those who may. The request that it returns carries as much as is known.
 func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
-	ps := &passage{gate: g, noCookie: d.noCookie, outer: passageFrom(r.Context())}
+	ps := &passage{Context: r.Context(), gate: g, noCookie: d.noCookie}
+	ps.outer = passageFrom(ps.Context)
 	if err := g.doorOne(d, r, ps); err != nil {
 		return r, err
 	}
-	r = r.WithContext(context.WithValue(r.Context(), passageKey{}, ps))
+	r = r.WithContext(ps)
 	if d.limit != "" {
 		if err := g.spend(r.Context(), d.limit, ps); err != nil {
 			return r, err

@@ -54,9 +54,11 @@ type Principal struct {
 // anonymous is the one principal that From hands out when there is none.
 var anonymous = new(Principal)
 
-// passage is what a request has become by passing a gate. One context value
-// holds all of it, so that a guarded request pays for one context and no more.
+// passage is what a request has become by passing a gate. It is itself the
+// context in which it is found, so that a guarded request pays for one and no
+// more.
 type passage struct {
+	context.Context
 	principal *Principal
 	refused   error // why door one gave no principal; nil if it gave one
 	gate      *Gate
@@ -69,6 +71,14 @@ type passage struct {
 }
 
 type passageKey struct{}
+
+// Value implements [context.Context].
+func (ps *passage) Value(key any) any {
+	if _, ok := key.(passageKey); ok {
+		return ps
+	}
+	return ps.Context.Value(key)
+}
 
 func passageFrom(ctx context.Context) *passage {
 	ps, _ := ctx.Value(passageKey{}).(*passage)
@@ -91,5 +101,5 @@ func NewContext(ctx context.Context, p *Principal) context.Context {
 	if p == nil {
 		p = anonymous
 	}
-	return context.WithValue(ctx, passageKey{}, &passage{principal: p, outer: passageFrom(ctx)})
+	return &passage{Context: ctx, principal: p, outer: passageFrom(ctx)}
 }

@@ -3,6 +3,7 @@ package sallyport
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,7 +36,10 @@ type Route struct {
 // Handle registers h behind the door. It panics on the zero Door and, like
 // ServeMux, on a pattern that is malformed or conflicts with another.
 func (rt *Routes) Handle(pattern string, d Door, h http.Handler) {
-	rt.mux.Handle(pattern, rt.Gate.Through(d)(h))
+	through := rt.Gate.Through(d)(h)
+	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		through.ServeHTTP(w.(*seeking).client, r)
+	})
 	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, Limit: d.limit, Fresh: d.fresh, Hide: d.hide, NoCookie: d.noCookie}
 	if d.typ != nil {
 		ro.Type = d.typ.Name()
@@ -58,38 +62,54 @@ func (rt *Routes) Func(pattern string, d Door, f func(http.ResponseWriter, *http
 
 // ServeHTTP implements [net/http.Handler].
 func (rt *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h, pattern := rt.mux.Handler(r); pattern == "" {
-		rt.unrouted(w, r, h)
-		return
-	}
-	rt.mux.ServeHTTP(w, r)
-}
-
-// unrouted asks the mux's own 404 or 405 handler which of the two it is, and
-// answers with a problem document.
-func (rt *Routes) unrouted(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	probe := refusal{header: http.Header{}}
-	h.ServeHTTP(&probe, r)
-	if probe.status != http.StatusMethodNotAllowed {
+	s := &seeking{client: w, request: r}
+	rt.mux.ServeHTTP(s, r)
+	switch s.refused {
+	case 0:
+	case http.StatusMethodNotAllowed:
+		rt.Gate.Error(w, r, &Problem{
+			Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+			Detail: "This address does not take " + r.Method + ".",
+			Header: http.Header{"Allow": s.header["Allow"]},
+		})
+	default:
 		rt.Gate.Error(w, r, ErrNotFound)
+	}
+}
+
+// seeking is what the mux writes to while it looks for the route. A route that
+// was found gets the client's own writer; what the mux says by itself passes if
+// it leads to a route (a redirect to the tidy path), and is withheld if not. To
+// ask the mux first and serve then would match every request twice.
+type seeking struct {
+	client  http.ResponseWriter
+	request *http.Request
+	header  http.Header // of the mux's own answer
+	refused int         // status of one that is withheld; 0 = none
+}
+
+func (s *seeking) Header() http.Header {
+	if s.header == nil {
+		s.header = http.Header{}
+	}
+	return s.header
+}
+
+func (s *seeking) WriteHeader(status int) {
+	if s.request.Pattern == "" {
+		s.refused = status
 		return
 	}
-	rt.Gate.Error(w, r, &Problem{
-		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
-		Detail: "This address does not take " + r.Method + ".",
-		Header: http.Header{"Allow": probe.header["Allow"]},
-	})
+	maps.Copy(s.client.Header(), s.header)
+	s.client.WriteHeader(status)
 }
 
-// refusal records the status and header of a handler's answer.
-type refusal struct {
-	header http.Header
-	status int
+func (s *seeking) Write(b []byte) (int, error) {
+	if s.refused != 0 {
+		return len(b), nil
+	}
+	return s.client.Write(b)
 }
-
-func (p *refusal) Header() http.Header         { return p.header }
-func (p *refusal) WriteHeader(status int)      { p.status = status }
-func (p *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 // All yields the routes in the order of their registration.
 func (rt *Routes) All() iter.Seq[Route] { return slices.Values(rt.list) }

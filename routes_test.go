@@ -100,6 +100,20 @@ func TestTidiedAddressesAreRedirected(t *testing.T) {
 	}
 }
 
+// What a handler writes to is the server's own, with all that it can do: flush,
+// hijack, copy a file without reading it.
+func TestHandlersGetTheServersOwnWriter(t *testing.T) {
+	g, _ := newGate()
+	rt := &sallyport.Routes{Gate: g}
+	var got http.ResponseWriter
+	rt.Handle("GET /", sallyport.Public(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w }))
+	w := httptest.NewRecorder()
+	rt.ServeHTTP(w, request("GET /"))
+	if got != w {
+		t.Errorf("got %T", got)
+	}
+}
+
 // The object that the door loaded is the handler's, through whatever is nested.
 func TestTypeFrom(t *testing.T) {
 	drafts := sallyport.TypeOf("Draft", func(p *post) string { return p.ID })
