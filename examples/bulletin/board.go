@@ -70,7 +70,7 @@ func (b *board) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := Post{Author: sallyport.From(r.Context()).Subject, Text: in.Text, At: time.Now().UTC()}
 	err = b.db.Write(r.Context(), func(tx *sqlite.Tx) error {
-		return tx.QueryRow(r.Context(), `INSERT INTO post (author, text, at) VALUES ($1, $2, $3) RETURNING id`,
+		return tx.QueryRowContext(r.Context(), `INSERT INTO post (author, text, at) VALUES ($1, $2, $3) RETURNING id`,
 			p.Author, p.Text, p.At.UnixMilli()).Scan(&p.ID)
 	})
 	if err != nil {
