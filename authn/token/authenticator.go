@@ -13,124 +13,138 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// An Authenticator checks bearer access tokens: locally, without asking anybody.
-// Verifier is required; the fields must not change after first use. It is safe
-// for concurrent use.
+// An Authenticator checks access tokens that are sent as bearer tokens. Verifier is required; the fields must not change after first
+// use. It is safe for concurrent use.
 type Authenticator struct {
 	Verifier *Verifier
-	// Follower knows what was revoked; a token without a position in its log is
-	// refused. nil: nothing is known of revocation, and a token is good until it
-	// expires.
+
+	// Follower knows which tokens have been revoked; tokens without the claim rev, or of another log, are refused. Nil means that
+	// revocation is not known here: a token then lives until it expires.
 	Follower *revoke.Follower
-	// Roles returns the subject's roles in force now. nil: the roles that the token
-	// carries count.
+
+	// Roles are those of the subject in force now. They replace the roles of a token that carries all roles; those of another, which
+	// was given fewer on purpose, are limited to them. Nil means that the roles in the token count.
 	Roles func(ctx context.Context, subject, org string) ([]string, error)
-	// Cache remembers verified tokens by their SHA-256, until they expire or the log
-	// says that something about them has changed. nil: each request verifies anew.
+
+	// Cache remembers tokens by SHA-256 until they expire or the log it follows, which must be Follower's, says that something about
+	// them has changed. Nil means that every request is verified.
 	Cache *revoke.Cache[[32]byte, *sallyport.Principal]
 }
+
+// apiKeyPrefix begins the bearer tokens that package apikey checks.
+const apiKeyPrefix = "sp_live_"
 
 // Challenge implements [sallyport.Challenger].
 func (a *Authenticator) Challenge() string { return `Bearer realm="sallyport"` }
 
-// Authenticate implements [sallyport.Authenticator] for [sallyport.SchemeBearer].
-// What has not the form of a token at all is another authenticator's, or nobody's.
+// Authenticate implements [sallyport.Authenticator] for [sallyport.SchemeBearer], except for API keys.
 func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
-	if c.Scheme != sallyport.SchemeBearer || strings.Count(c.Value, ".") != 2 {
+	switch {
+	case c.Scheme != sallyport.SchemeBearer, strings.HasPrefix(c.Value, apiKeyPrefix):
 		return nil, sallyport.ErrNotMine
-	}
-	if a.Cache == nil {
-		p, _, _, err := a.verify(ctx, c.Value)
+	case len(c.Value) > MaxSize:
+		return nil, refused(errTooLong)
+	case a.Cache == nil:
+		_, p, err := a.verify(ctx, c.Value)
 		return p, err
 	}
-	key := sha256.Sum256([]byte(c.Value))
-	if p, ok, err := a.Cache.Get(key, time.Now()); ok || err != nil {
+	hash := hashToken(c.Value)
+	if p, ok, err := a.Cache.Get(hash, time.Now()); ok || err != nil {
 		return p, err
 	}
-	mark, err := a.Cache.Mark() // before anything is looked at: a change beside it must not be missed
+	mark, err := a.Cache.Mark() // before the look at the log and the roles: a change beside it must not be missed
 	if err != nil {
 		return nil, err
 	}
-	p, ids, until, err := a.verify(ctx, c.Value)
+	claims, p, err := a.verify(ctx, c.Value)
 	if err == nil {
-		a.Cache.Put(key, p, mark, ids, until)
+		a.Cache.Put(hash, p, mark, claims.ids(), claims.Expiry)
 	}
 	return p, err
 }
 
-// verify checks the token, then whether it was revoked, then which roles count.
-func (a *Authenticator) verify(ctx context.Context, token string) (*sallyport.Principal, revoke.IDs, time.Time, error) {
-	claims, err := a.Verifier.Verify(ctx, token)
-	if errors.Is(err, ErrInvalid) {
-		err = fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
+var errTooLong = invalid("longer than 8 KiB")
+
+// refused is a 401 with its cause.
+func refused(err error) error { return fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err) }
+
+func (a *Authenticator) verify(ctx context.Context, value string) (*Claims, *sallyport.Principal, error) {
+	c, err := a.Verifier.Verify(ctx, value)
+	if err == nil {
+		err = a.alive(c)
 	}
-	if err != nil {
-		return nil, revoke.IDs{}, time.Time{}, err
+	switch {
+	case errors.Is(err, ErrInvalid), errors.Is(err, revoke.ErrRevoked):
+		return nil, nil, refused(err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("verifying token: %w", err)
 	}
-	ids := claims.ids()
-	if err := a.alive(claims, ids); err != nil {
-		return nil, ids, time.Time{}, err
-	}
-	p := claims.principal()
+	p := c.principal()
 	if a.Roles != nil {
-		now, err := a.Roles(ctx, p.Subject, p.Org)
+		current, err := a.Roles(ctx, c.Subject, c.Org)
 		if err != nil {
-			return nil, ids, time.Time{}, fmt.Errorf("reading roles of the token's subject: %w", err)
+			return nil, nil, fmt.Errorf("reading roles of the token's subject: %w", err)
 		}
-		p.Roles = claims.limit(now)
+		p.Roles = c.rolesOf(current)
 	}
-	return p, ids, claims.Expiry, nil
+	return c, p, nil
 }
 
-func (a *Authenticator) alive(c *Claims, ids revoke.IDs) error {
+// alive asks the log.
+func (a *Authenticator) alive(c *Claims) error {
 	if a.Follower == nil {
 		return nil
 	}
 	rev, err := revoke.ParsePosition(c.Rev)
 	if err != nil {
-		return fmt.Errorf("%w: claim rev: %w", sallyport.ErrInvalidCredential, err)
+		return invalidBy("rev", err)
 	}
-	if err := a.Follower.Dead(rev, ids); errors.Is(err, revoke.ErrRevoked) {
-		return fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
-	} else if err != nil {
-		return err
-	}
-	return nil
+	return a.Follower.Dead(rev, c.ids())
 }
 
-// ids are what the token hangs on.
+// ids are what a revocation may name.
 func (c *Claims) ids() revoke.IDs {
-	return revoke.IDs{
-		Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Key: c.KeyID,
+	return revoke.IDs{Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Key: c.KeyID}
+}
+
+// rolesOf returns which of the subject's current roles the token has. One that was given fewer than all gains none.
+func (c *Claims) rolesOf(current []string) []string {
+	if c.AllRoles {
+		return current
 	}
+	var both []string
+	for _, role := range c.Roles {
+		if slices.Contains(current, role) {
+			both = append(both, role)
+		}
+	}
+	return both
 }
 
 func (c *Claims) principal() *sallyport.Principal {
-	kind := sallyport.User
-	if c.Subject == c.ClientID { // RFC 9068 §2.2: a client acting for itself
-		kind = sallyport.Service
-	}
 	return &sallyport.Principal{
-		Kind: kind, Subject: c.Subject, Org: c.Org, Roles: c.Roles, Scopes: c.Scopes,
+		Kind: c.kind(), Subject: c.Subject, Org: c.Org, Roles: c.Roles, Scopes: c.Scopes,
 		Session: c.Session, Grant: c.Grant, Credential: "token",
-		AuthTime: c.AuthTime, AMR: c.AMR, AAL: assurance(c.ACR), Rev: c.Rev,
+		AuthTime: c.AuthTime, AMR: c.AMR, AAL: c.aal(), Rev: c.Rev,
 	}
 }
 
-// assurance reads the acr values that we write: "aal1" to "aal3".
-func assurance(acr string) int {
-	if len(acr) == 4 && acr[:3] == "aal" && acr[3] >= '1' && acr[3] <= '3' {
-		return int(acr[3] - '0')
+// kind: a client that acts for itself is its own subject (RFC 9068 §2.2).
+func (c *Claims) kind() sallyport.Kind {
+	if c.Subject == c.ClientID {
+		return sallyport.Service
 	}
-	return 0
+	return sallyport.User
 }
 
-// limit returns the roles that count: those in force now, or, of a token that
-// carries a selection, the selected ones among them. A token never gives a role
-// that its subject has lost.
-func (c *Claims) limit(now []string) []string {
-	if c.AllRoles {
-		return now
-	}
-	return slices.DeleteFunc(slices.Clone(now), func(r string) bool { return !slices.Contains(c.Roles, r) })
+// aal reads the level that our issuer writes into acr; another's classes say nothing that we could rely on.
+func (c *Claims) aal() int { return 1 + slices.Index([]string{"aal1", "aal2", "aal3"}, c.ACR) }
+
+// hashToken returns the SHA-256 of a token of at most MaxSize, without leaving a copy behind.
+func hashToken(value string) [32]byte {
+	s := scratch.Get().(*[2 * MaxSize]byte)
+	defer scratch.Put(s)
+	n := copy(s[:], value)
+	defer clear(s[:n])
+	return sha256.Sum256(s[:n])
 }
