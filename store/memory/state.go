@@ -1,0 +1,144 @@
+package memory
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/store"
+)
+
+// A state is all that a store holds. Copying it is copying some 30 words: trees
+// share what they have in common, and what they point to never changes.
+type state struct {
+	users      tree[*account.User]
+	byUsername tree[string]
+	byEmail    index // members are the rank of email, then the id
+	passwords  tree[string]
+
+	sessions          tree[*session.Session]
+	byTokenHash       tree[string]
+	sessionsBySubject index
+	sessionExpiry     expiry
+
+	families          tree[*family]
+	familiesBySession index
+	familiesBySubject index
+	familyExpiry      expiry
+
+	keys       tree[*apikey.Key]
+	keysByUser index
+	keyExpiry  expiry
+
+	roles     tree[*authz.Role]
+	assigned  index // by subject; members are pairs of organization and role
+	holders   index // by role; members are pairs of organization and subject
+	signing   tree[*token.StoredKey]
+	failures  tree[*failure]
+	failureBy expiry
+
+	audit       tree[*audit.Entry]
+	log         tree[*revoke.Entry] // by number
+	entryExpiry expiry
+	head        revoke.Head
+	secrets     tree[[]byte]
+}
+
+// A failure is what is remembered of a key, and how long.
+type failure struct {
+	limit.Failures
+	until time.Time
+}
+
+// A family adds to token.Family which token the newest one came from. A family
+// that ends is removed: it can never be used again, and why it ended is audited.
+type family struct {
+	token.Family
+	parent int64 // noParent before the first rotation
+}
+
+const noParent = -1
+
+func newState() *state {
+	return &state{head: revoke.Head{Position: revoke.Position{Log: secret.NewID("log")}}}
+}
+
+// A tx is a transaction: its own copy of the state.
+type tx struct {
+	state
+	readOnly bool
+}
+
+func bind(x *tx) account.Tx {
+	return account.Tx{
+		Users:       users{x},
+		Credentials: credentials{x},
+		Sessions:    sessions{x},
+		Families:    families{x},
+		APIKeys:     apiKeys{x},
+		Roles:       roles{x},
+		Keys:        signingKeys{x},
+		Failures:    failures{x},
+		Audit:       auditLog{x},
+		Log:         revocations{x},
+		Secrets:     secrets{x},
+	}
+}
+
+var (
+	errReadOnly = errors.New("a View cannot write")
+	errExists   = errors.New("already exists")
+)
+
+// write begins every write. It refuses what a database would refuse, so that a
+// program which works with this store works with the others; and because no
+// text holds NUL, NUL can separate the parts of a key.
+func (x *tx) write(text ...string) error {
+	if x.readOnly {
+		return errReadOnly
+	}
+	for _, s := range text {
+		if strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+			return store.ErrText
+		}
+	}
+	return nil
+}
+
+// pair joins two texts into the member of an index.
+func pair(first, second string) string { return first + "\x00" + second }
+
+// second returns the other part of a pair.
+func second(pair string) string { return pair[strings.IndexByte(pair, 0)+1:] }
+
+// ms cuts a time to the precision that a database keeps.
+func ms(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+// number writes a number so that texts sort as numbers do.
+func number(n int64) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(n)^1<<63))
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
