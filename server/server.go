@@ -216,7 +216,7 @@ func (s *Server) guard(context.Context) error {
 // mount registers our own routes.
 func (s *Server) mount(context.Context) error {
 	base := s.config.basePath()
-	pages, err := web.New(base, s.config.name(), s.config.secure())
+	pages, err := web.New(base, s.config.name(), cmp.Or(s.config.PasswordMin, password.MinAlone), s.config.secure())
 	if err != nil {
 		return err
 	}

@@ -38,12 +38,13 @@ type Pages struct {
 }
 
 // New reads the templates. base is the prefix of all paths ("/auth"), service the
-// name that people see, and secure says that they come by https.
-func New(base, service string, secure bool) (*Pages, error) {
+// name that people see, minimum the characters that a password needs, and secure
+// says that people come by https.
+func New(base, service string, minimum int, secure bool) (*Pages, error) {
 	p := &Pages{base, service, secure, map[string]*template.Template{}}
 	for _, name := range []string{"login", "register", "setup", "account", "problem"} {
 		t, err := template.New("layout.html").Funcs(template.FuncMap{
-			"ago": ago,
+			"ago": ago, "minimum": func() int { return minimum },
 		}).ParseFS(files, "templates/layout.html", "templates/person.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)
