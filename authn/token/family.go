@@ -56,7 +56,7 @@ const MaxAhead = 8
 type Families interface {
 	Create(ctx context.Context, f Family) error
 	// Rotate decides in one statement between rotation, repetition and reuse, as
-	// docs/decisions has it. ErrNotFound: no such family, ended, expired, another
+	// docs/decisions/0009 has it. ErrNotFound: no such family, ended, expired, another
 	// client's or key's, or too far ahead; nothing was changed.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// EndSession ends the families of a session, for the reason given.

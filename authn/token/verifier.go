@@ -1,7 +1,7 @@
 // Package token makes and checks signed access tokens (RFC 9068): a strict reader of compact JWS and JWK, a signer, the key set of an
 // issuer with its rotation, and the key set of a remote issuer. Refresh tokens are here too.
 //
-// A published library for JOSE would be shorter. All that were tried accept tokens that must be refused; see docs/decisions.
+// A published library for JOSE would be shorter. All that were tried accept tokens that must be refused; see docs/decisions/0008-own-verifier-of-tokens.md.
 package token
 
 import (
