@@ -3,7 +3,6 @@ package sallyport
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -46,16 +45,6 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)
 	w.Write(p.document(trace))
-}
-
-func (p *Problem) document(trace string) []byte {
-	body, err := json.Marshal(p.with("trace_id", trace))
-	if err != nil { // an Extra that JSON cannot hold
-		bare := *p
-		bare.Extra = nil
-		body, _ = json.Marshal(bare.with("trace_id", trace))
-	}
-	return append(body, '\n')
 }
 
 // report logs what a refusal is about. The route's pattern stands for the path

@@ -3,7 +3,6 @@ package sallyport
 import (
 	"cmp"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -39,22 +38,6 @@ func (p *Problem) Error() string {
 
 // Unwrap returns the cause, which is never sent.
 func (p *Problem) Unwrap() error { return p.cause }
-
-// MarshalJSON writes the problem document.
-func (p *Problem) MarshalJSON() ([]byte, error) {
-	m := maps.Clone(p.Extra)
-	if m == nil {
-		m = make(map[string]any, 5)
-	}
-	m["type"] = cmp.Or(p.Type, "about:blank")
-	m["title"] = cmp.Or(p.Title, http.StatusText(p.Status))
-	m["status"] = p.Status
-	m["code"] = p.Code
-	if p.Detail != "" {
-		m["detail"] = p.Detail
-	}
-	return json.Marshal(m)
-}
 
 // with returns a copy of p with one more member.
 func (p *Problem) with(member string, value any) *Problem {
@@ -124,8 +107,12 @@ func refuse(action string, res Resource, d Decision) *Problem {
 	if !res.IsZero() {
 		object = res.Type() + " " + res.ID()
 	}
-	p.cause = fmt.Errorf("%s on %s denied by %s", action, object, cmp.Or(d.Rule, "default"))
-	return p.with("decision_id", d.ID)
+	p.cause = errors.New(action + " on " + object + " denied by " + cmp.Or(d.Rule, "default"))
+	if p.Extra == nil {
+		p.Extra = make(map[string]any, 1)
+	}
+	p.Extra["decision_id"] = d.ID
+	return p
 }
 
 // problemOf is the one map from an error to its answer: see [Gate.Error].

@@ -72,6 +72,8 @@ func TestProblemDocument(t *testing.T) {
 			`{"code":"taken","detail":"Try \"ann2\".","free":["ann2"],"status":409,"title":"Taken","type":"https://a.example/taken"}`},
 		{"no member of its own hides a standard one", &sallyport.Problem{Status: 409, Code: "conflict", Extra: map[string]any{"status": 200, "code": "ok"}},
 			`{"code":"conflict","status":409,"title":"Conflict","type":"about:blank"}`},
+		{"any text and any value", &sallyport.Problem{Status: 409, Code: "conflict", Detail: "„a\u2028<b>&\\\n\xff", Extra: map[string]any{"a \"b\"": nil, "z": 1.5}},
+			`{"a \"b\"":null,"code":"conflict","detail":"„a\u2028\u003cb\u003e\u0026\\\n\ufffd","status":409,"title":"Conflict","type":"about:blank","z":1.5}`},
 	} {
 		if got, err := json.Marshal(tt.problem); err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, %v", tt.name, got, err)
