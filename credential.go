@@ -141,12 +141,33 @@ func plausible(v string) bool {
 	if v == "" || len(v) > maxCredential {
 		return false
 	}
+	for len(v) >= 8 {
+		if !printable(word(v)) {
+			return false
+		}
+		v = v[8:]
+	}
 	for i := range len(v) {
 		if v[i] < 0x20 || v[i] > 0x7e {
 			return false
 		}
 	}
 	return true
+}
+
+// word is the first 8 bytes of s.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// printable reports whether all 8 bytes of w are in 0x20 to 0x7e, all at once:
+// tokens are long. With the top bit of a byte clear, adding 1 sets it only for
+// 0x7f; with it set, taking 0x20 away clears it only for less than 0x20.
+func printable(w uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return (w|(w+ones)|^((w|tops)-0x20*ones))&tops == 0
 }
 
 // cookie returns the session cookie, unless the door reads none. Two cookies of

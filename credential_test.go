@@ -69,6 +69,32 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// Garbage is found wherever it stands, before anybody is asked.
+func TestOnlyPrintableASCIIReachesAnAuthenticator(t *testing.T) {
+	for at := range 19 {
+		for c := range 256 {
+			value := []byte("abcdefghijklmnopqrs")
+			value[at] = byte(c)
+			r := request("GET /")
+			r.Header["X-Api-Key"] = []string{string(value)}
+			var asked asking
+			g := &sallyport.Gate{Authenticators: []sallyport.Authenticator{&asked}}
+			serve(g, sallyport.SignedIn(), r)
+			if want := c >= 0x20 && c <= 0x7e; bool(asked) != want {
+				t.Fatalf("byte %#x at %d: asked %v", c, at, asked)
+			}
+		}
+	}
+}
+
+// asking remembers whether it was asked.
+type asking bool
+
+func (a *asking) Authenticate(context.Context, sallyport.Credential) (*sallyport.Principal, error) {
+	*a = true
+	return ann, nil
+}
+
 func TestTokensInTheQueryAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name, target string
