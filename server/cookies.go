@@ -1,0 +1,34 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/sallyport-auth/sallyport/authn/session"
+)
+
+// The cookies on https; on plain http browsers do not take the prefixes, nor
+// Secure.
+const (
+	sessionName = "__Host-sallyport"
+	refreshName = "__Secure-sallyport-refresh"
+
+	plainSessionName = "sallyport"
+	plainRefreshName = "sallyport-refresh"
+)
+
+func (s *Server) sessionCookie() session.Cookie {
+	if s.config.secure() {
+		return session.Cookie{Name: sessionName}
+	}
+	return session.Cookie{Name: plainSessionName, Insecure: true}
+}
+
+// refreshCookie goes to the one path that uses it, and never with a request that
+// another site began.
+func (s *Server) refreshCookie() session.Cookie {
+	c := session.Cookie{Name: refreshName, Path: s.config.basePath() + "/refresh", SameSite: http.SameSiteStrictMode}
+	if !s.config.secure() {
+		c.Name, c.Insecure = plainRefreshName, true
+	}
+	return c
+}
