@@ -17,25 +17,36 @@ import (
 // A Store is where accounts live: one of the back ends below store. It is safe
 // for concurrent use.
 type Store interface {
-	// View runs f in a transaction that changes nothing and sees what is committed.
+	// View runs f in a transaction that sees what is committed, and waits for no
+	// Update. A write in it fails. It returns f's error unchanged.
 	View(ctx context.Context, f func(Tx) error) error
 	// Update runs f in a transaction that commits if f returns nil, and otherwise
 	// changes nothing. It returns f's error unchanged. f may run more than once,
-	// when the database asks for a retry, so it must have no effect beside Tx. Once
-	// f has run, a cancelled ctx does not undo the commit, nor that of others.
+	// when the database asks for a retry, so it must have no effect beside Tx. A
+	// panic in f changes nothing either, and reaches the caller. A ctx that ends
+	// while f waits for its turn or for a lock ends the wait; once f has run, a
+	// cancelled ctx does not undo the commit, nor that of others.
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
-	// deleted; 0 means that nothing is left to sweep.
+	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
+	// absolute end, refresh families, API keys, failures, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
-	// Close waits for what is under way and frees the store.
+	// Close waits for what is under way and frees the store. What begins later
+	// fails with store.ErrClosed; to close again does nothing.
 	Close() error
 }
 
 // A Tx is one small store per feature, all bound to one transaction. Lock order,
 // for every transaction: the user's row, refresh families, sessions, the rest,
 // the log's counter row, and then only the killed_seq of the row already held.
+//
+// An error that a contract names, such as ErrNotFound or ErrTaken, is an answer:
+// the transaction goes on. So is store.ErrText, with which every write refuses
+// text that holds NUL or is not UTF-8; a look-up by such text finds nothing.
+// After any other error f must return one. What a method is given and what it
+// returns belongs to the caller, who may change it.
 type Tx struct {
 	Users       Users
 	Credentials Credentials
@@ -73,16 +84,16 @@ type User struct {
 	UpdatedAt     time.Time
 }
 
-// A UserFilter selects users. Empty fields select all.
+// A UserFilter selects users. Empty fields select all; no Limit is no limit.
 type UserFilter struct {
-	Prefix string // of id, folded name or folded address
+	Prefix string // of id, folded name or folded address, taken literally
 	Status Status
 	After  string // users with a greater id: the cursor
 	Limit  int
 }
 
-// ErrNotFound means that there is no such user; ErrTaken that the name is
-// somebody else's.
+// ErrNotFound means that there is no such user; ErrTaken that the name, or the
+// verified address, is somebody else's.
 var (
 	ErrNotFound = errors.New("no such user")
 	ErrTaken    = errors.New("user name is taken")
@@ -124,6 +135,7 @@ type Credentials interface {
 type Secrets interface {
 	// Get returns nil if there is nothing of that name.
 	Get(ctx context.Context, name string) ([]byte, error)
-	// Create sets the value if the name is new, and returns the one in force.
+	// Create sets the value if the name is new, and returns the one in force. Either
+	// way it keeps other transactions from creating that name until this one ends.
 	Create(ctx context.Context, name string, value []byte) ([]byte, error)
 }

@@ -123,12 +123,7 @@ func pair(first, second string) string { return first + "\x00" + second }
 func second(pair string) string { return pair[strings.IndexByte(pair, 0)+1:] }
 
 // ms cuts a time to the precision that a database keeps.
-func ms(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMilli(t.UnixMilli()).UTC()
-}
+func ms(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
 // number writes a number so that texts sort as numbers do.
 func number(n int64) string {
