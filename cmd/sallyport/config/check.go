@@ -1,0 +1,60 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/authz"
+)
+
+// check returns what is wrong with settings that are each well-formed.
+func check(c *Config) (problems []string) {
+	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
+		report("server.tls_cert and server.tls_key: one needs the other")
+	}
+	https := strings.HasPrefix(c.Server.BaseURL, "https://")
+	if len(c.Server.TrustedProxies) > 0 && !https && !c.Server.InsecureHTTP {
+		report("server.trusted_proxies: behind a proxy people come by https, so server.base_url must be an https address")
+	}
+	if c.Server.TLSCert != "" && c.Server.BaseURL != "" && !https {
+		report("server.base_url: with a certificate it must be an https address")
+	}
+	if err := c.Hashing().Validate(); err != nil {
+		report("password: the costs do not fit: %s", oneLine(err))
+	}
+	schedule := c.Schedule()
+	if err := schedule.Check(); err != nil {
+		report("keys: %s", oneLine(err))
+	}
+	roles := []authz.Role{{Name: "admin", Permissions: []string{"*"}}}
+	for _, name := range sortedKeys(c.Roles) {
+		if name == "admin" {
+			report("roles.admin: this role is there already; it holds every permission")
+			continue
+		}
+		roles = append(roles, authz.Role{Name: name, Permissions: c.Roles[name]})
+	}
+	if _, err := authz.Compile(roles); err != nil {
+		report("roles: %s", oneLine(err))
+	}
+	for i, name := range c.Service.DefaultRoles {
+		if slices.Contains(c.Service.DefaultRoles[:i], name) {
+			report("service.default_roles: %q is listed twice", name)
+		}
+	}
+	return problems
+}
+
+// oneLine puts joined errors on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// Hashing returns the costs of new password hashes.
+func (c *Config) Hashing() password.Params {
+	return password.Params{
+		Memory: uint32(c.Password.Memory), Time: uint32(c.Password.Time), Threads: uint8(c.Password.Threads),
+		InsecureBelowMinimum: c.Password.InsecureLowCost,
+	}
+}

@@ -1,0 +1,110 @@
+// Package config holds the settings of the sallyport program. They come from
+// four sources, each over the ones before: defaults, one TOML file, the
+// environment, flags. Nothing that is not known is ignored, every problem is
+// reported at once, and each value remembers where it came from.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/authn/token"
+)
+
+// A Config is every setting. [Load] makes one that is complete and checked.
+type Config struct {
+	Server   Server
+	Store    Store
+	Service  Service
+	Session  Session
+	Token    Token
+	Keys     Keys
+	Password Password
+	Log      Log
+
+	Roles     map[string][]string  // permissions of roles that are created if absent
+	Resources map[string]token.Alg // by audience
+
+	// SealingKey is the key given by the environment; nil = the file in the data
+	// folder.
+	SealingKey []byte
+	// File is the configuration file that was read; "" = none.
+	File string
+
+	sources map[string]string // by key; what is not in it has its default
+}
+
+// Server is how requests arrive.
+type Server struct {
+	Addr            string
+	BaseURL         string // "" = the address it listens on
+	BasePath        string
+	TLSCert, TLSKey string // files; "" = plain http
+	InsecureHTTP    bool
+	TrustedProxies  []netip.Prefix
+	Origins         []string
+	ShutdownTimeout time.Duration
+}
+
+// Store is where things are kept.
+type Store struct {
+	Data     string // folder
+	Database string // PostgreSQL; "" = SQLite in Data
+}
+
+// Service is what people see and get.
+type Service struct {
+	Name               string
+	DefaultRoles       []string
+	ClosedRegistration bool
+}
+
+// Session is how long a sign-in lasts.
+type Session struct{ Idle, Absolute, Fresh time.Duration }
+
+// Token is how long tokens live, and what signs them.
+type Token struct {
+	AccessLifetime, FamilyLifetime, Leeway time.Duration
+	Algorithm                              token.Alg
+}
+
+// Keys is how signing keys rotate.
+type Keys struct{ Active, Publish, Verify time.Duration }
+
+// Password is what passwords must be, and cost.
+type Password struct {
+	Minimum, Memory, Time, Threads int
+	InsecureLowCost                bool
+	KeepOtherSessions              bool
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  slog.Level
+	Format string
+}
+
+// Schedule returns what the settings say about signing keys.
+func (c *Config) Schedule() token.Schedule {
+	s := token.Schedule{Alg: c.Token.Algorithm, Active: c.Keys.Active, Publish: c.Keys.Publish, Verify: c.Keys.Verify}
+	for _, audience := range sortedKeys(c.Resources) {
+		s.Resources = append(s.Resources, token.Resource{Audience: audience, Alg: c.Resources[audience]})
+	}
+	return s
+}
+
+// Source returns where the value of a key came from: "default", file and line,
+// the name of an environment variable, or a flag.
+func (c *Config) Source(key string) string {
+	if s, ok := c.sources[key]; ok {
+		return s
+	}
+	return "default"
+}
+
+// An Error lists everything that is wrong with the settings, one sentence each.
+type Error struct{ Problems []string }
+
+func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }

@@ -1,0 +1,267 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
+)
+
+// load reads a file of that text, an environment and flags.
+func load(file string, environ []string, flags map[string]string) (*config.Config, error) {
+	return config.Load(config.Sources{Environ: environ, Flags: flags, ReadFile: func(path string) ([]byte, error) {
+		switch {
+		case path == config.DefaultFile && file != "":
+			return []byte(file), nil
+		case path == "secret.txt":
+			return []byte("postgres://ann@db/app\n"), nil
+		}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}})
+}
+
+func TestDefaultsAreComplete(t *testing.T) {
+	c, err := load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"server.addr": "127.0.0.1:8080", "store.data": "./sallyport-data", "session.idle": "7d", "token.access_lifetime": "15m",
+		"token.algorithm": "EdDSA", "password.minimum": int64(15), "server.insecure_http": false, "log.level": "info",
+		"service.default_roles": []string{},
+	}
+	for _, v := range c.Values() {
+		if v.Source != "default" {
+			t.Errorf("%s comes from %s", v.Key, v.Source)
+		}
+		if w, ok := want[v.Key]; ok {
+			if diff := cmp.Diff(w, v.Value); diff != "" {
+				t.Errorf("%s:\n%s", v.Key, diff)
+			}
+			delete(want, v.Key)
+		}
+	}
+	for key := range want {
+		t.Errorf("%s is not among the values", key)
+	}
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	const file = `
+[server]
+addr = "127.0.0.1:1"
+base_path = "/one"
+trusted_proxies = ["10.1.2.3/8", "192.0.2.7"]
+base_url = "https://example.com"
+[session]
+idle = "1d12h"
+[roles]
+member = ["post:read"]
+"post.editor" = ["post:*"]
+[resources]
+"https://api.example.com" = "ES256"
+`
+	c, err := load(file, []string{
+		"SALLYPORT_SERVER__ADDR=127.0.0.1:2", "SALLYPORT_LOG__LEVEL=debug", "SALLYPORT_STORE__DATABASE_FILE=secret.txt",
+		"SALLYPORT_ROLES__MODERATOR=post:delete, post:hide", "SALLYPORT_SERVICE__CLOSED_REGISTRATION=true",
+		"SALLYPORT_PASSWORD__MINIMUM=20", "SALLYPORT_KEY=sp_live_x", "SALLYPORT_TEST_LONG=1",
+		"SALLYPORT_PORT_8080_TCP_ADDR=10.0.0.1", "PATH=/bin",
+	}, map[string]string{"server.addr": "127.0.0.1:3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct{ key, source string }{
+		{"server.addr", "--addr"}, {"server.base_path", "sallyport.toml:4"}, {"log.level", "SALLYPORT_LOG__LEVEL"},
+		{"store.database", "SALLYPORT_STORE__DATABASE_FILE"}, {"roles.moderator", "SALLYPORT_ROLES__MODERATOR"},
+		{"roles.post.editor", "sallyport.toml:11"}, {"session.absolute", "default"},
+	} {
+		if got := c.Source(x.key); got != x.source {
+			t.Errorf("%s comes from %s, want %s", x.key, got, x.source)
+		}
+	}
+	got := []any{
+		c.Server.Addr, c.Server.BasePath, c.Server.TrustedProxies[0].String(), c.Server.TrustedProxies[1] == netip.MustParsePrefix("192.0.2.7/32"),
+		c.Session.Idle, c.Log.Level, c.Store.Database, c.Roles["moderator"], c.Roles["post.editor"], c.Service.ClosedRegistration,
+		c.Password.Minimum, c.Resources["https://api.example.com"],
+	}
+	want := []any{
+		"127.0.0.1:3", "/one", "10.0.0.0/8", true,
+		36 * time.Hour, slog.LevelDebug, "postgres://ann@db/app", []string{"post:delete", "post:hide"}, []string{"post:*"}, true,
+		20, token.ES256,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestProblemsNameTheKeyAndTheWayOut(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		file    string
+		environ []string
+		flags   map[string]string
+		want    []string
+	}{
+		{"unknown key", "[server]\nadr = \"x\"", nil, nil,
+			[]string{`sallyport.toml:2: "server.adr" is not a setting; did you mean "server.addr"?`}},
+		{"key without its section", "access_lifetime = \"5m\"", nil, nil,
+			[]string{`sallyport.toml:1: "access_lifetime" is not a setting; did you mean "token.access_lifetime"?`}},
+		{"key in another section", "[server]\ndatabase = \"x\"", nil, nil,
+			[]string{`sallyport.toml:2: "server.database" is not a setting; did you mean "store.database"?`}},
+		{"unknown section", "[sever]", nil, nil,
+			[]string{`sallyport.toml:1: "sever" is not a section; did you mean "server"?`}},
+		{"array of tables", "[[resources]]\naudience = \"x\"", nil, nil,
+			[]string{`sallyport.toml:1: "resources" is not a setting; did you mean the section [resources]?`}},
+		{"wrong type", "[server]\naddr = 8080", nil, nil,
+			[]string{`sallyport.toml:2: server.addr: expected an address such as "127.0.0.1:8080", got 8080`}},
+		{"wrong value", "[session]\nidle = \"a week\"", nil, nil,
+			[]string{`sallyport.toml:2: session.idle: expected a duration such as "15m", "12h" or "30d", at least 1m, got "a week"`}},
+		{"number out of range", "[password]\nminimum = 5", nil, nil,
+			[]string{`sallyport.toml:2: password.minimum: expected a whole number from 8 to 256, got 5`}},
+		{"item of a wrong type", "[service]\ndefault_roles = [1]", nil, nil,
+			[]string{`sallyport.toml:2: service.default_roles: expected a list of names such as ["member"], got [1]`}},
+		{"inline table", "server = {\n  adr = \"x\" }", nil, nil,
+			[]string{`sallyport.toml:1: "server.adr" is not a setting; did you mean "server.addr"?`}},
+		{"not TOML", "[server\naddr", nil, nil, []string{`sallyport.toml:1: `}},
+		{"a key twice", "[log]\nlevel = \"info\"\nlevel = \"warn\"", nil, nil, []string{`sallyport.toml:`}},
+		{"unknown variable", "", []string{"SALLYPORT_SERVER__ADRR=x"}, nil,
+			[]string{`the environment variable SALLYPORT_SERVER__ADRR is not a setting; did you mean "SALLYPORT_SERVER__ADDR"?`}},
+		{"variable with one underscore", "", []string{"SALLYPORT_SERVER_ADDR=x"}, nil,
+			[]string{`the environment variable SALLYPORT_SERVER_ADDR is not a setting; did you mean "SALLYPORT_SERVER__ADDR"?`}},
+		{"variable that is not a number", "", []string{"SALLYPORT_PASSWORD__MINIMUM=many"}, nil,
+			[]string{`SALLYPORT_PASSWORD__MINIMUM: expected a whole number from 8 to 256, got "many"`}},
+		{"variable that is not a truth value", "", []string{"SALLYPORT_SERVER__INSECURE_HTTP=yes"}, nil,
+			[]string{`SALLYPORT_SERVER__INSECURE_HTTP: expected true or false, got "yes"`}},
+		{"variable and its file", "", []string{"SALLYPORT_STORE__DATABASE=postgres://x", "SALLYPORT_STORE__DATABASE_FILE=secret.txt"}, nil,
+			[]string{`SALLYPORT_STORE__DATABASE and SALLYPORT_STORE__DATABASE_FILE are both set; choose one`}},
+		{"variable with a missing file", "", []string{"SALLYPORT_STORE__DATABASE_FILE=nowhere"}, nil,
+			[]string{`SALLYPORT_STORE__DATABASE_FILE: open nowhere: file does not exist`}},
+		{"secret is not repeated", "", []string{"SALLYPORT_STORE__DATABASE=mysql://ann:hunter2@db"}, nil,
+			[]string{`SALLYPORT_STORE__DATABASE: expected the URL of a PostgreSQL database such as "postgres://host/name", got something else`}},
+		{"sealing key that is none", "", []string{"SALLYPORT_SEALING_KEY=hunter2"}, nil,
+			[]string{`SALLYPORT_SEALING_KEY: a sealing key is 32 bytes in unpadded base64url (43 characters)`}},
+		{"named file that is missing", "", []string{"SALLYPORT_CONFIG=nowhere.toml"}, nil,
+			[]string{`reading the configuration: open nowhere.toml: file does not exist`}},
+		{"flag", "", nil, map[string]string{"server.addr": "8080"},
+			[]string{`--addr: expected an address such as "127.0.0.1:8080", got "8080"`}},
+		{"certificate without key", "[server]\ntls_cert = \"x\"", nil, nil,
+			[]string{`server.tls_cert and server.tls_key: one needs the other`}},
+		{"proxy and no https", "[server]\ntrusted_proxies = [\"10.0.0.0/8\"]", nil, nil,
+			[]string{`server.trusted_proxies: behind a proxy people come by https, so server.base_url must be an https address`}},
+		{"weak hashing", "[password]\nmemory = 64", nil, nil,
+			[]string{`password: the costs do not fit: argon2id: m=64,t=2 is weaker than m=7168,t=5`}},
+		{"bad permission", "[roles]\nmember = [\"Post:Read\"]", nil, nil,
+			[]string{`roles: role "member": permission "Post:Read" is not written like "post:delete", "post:*" or "*", in lower case`}},
+		{"role admin", "[roles]\nadmin = [\"post:read\"]", nil, nil,
+			[]string{`roles.admin: this role is there already; it holds every permission`}},
+		{"all at once", "[server]\nadr = 1\naddr = 2\n[log]\nlevel = \"loud\"", []string{"SALLYPORT_NO=1"}, nil, []string{
+			`sallyport.toml:2: "server.adr" is not a setting; did you mean "server.addr"?`,
+			`sallyport.toml:3: server.addr: expected an address such as "127.0.0.1:8080", got 2`,
+			`sallyport.toml:5: log.level: expected one of debug, info, warn, error, got "loud"`,
+			`the environment variable SALLYPORT_NO is not a setting`,
+		}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, err := load(x.file, x.environ, x.flags)
+			var e *config.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want a *config.Error", err)
+			}
+			same := slices.EqualFunc(e.Problems, x.want, func(got, want string) bool {
+				return got == want || strings.HasSuffix(want, ": ") && strings.HasPrefix(got, want) ||
+					want == "sallyport.toml:" && strings.HasPrefix(got, want)
+			})
+			if !same {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(e.Problems, "\n"), strings.Join(x.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	c, err := load("", []string{"SALLYPORT_STORE__DATABASE=postgres://ann:hunter2@db/app?sslpassword=hunter2"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range c.Values() {
+		if strings.Contains(config.Format(v.Value), "hunter2") {
+			t.Errorf("%s shows the password: %v", v.Key, v.Value)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for _, x := range []struct {
+		text string
+		want time.Duration
+		back string // "" = refused
+	}{
+		{"15m", 15 * time.Minute, "15m"},
+		{"30d", 30 * 24 * time.Hour, "30d"},
+		{"1d12h", 36 * time.Hour, "1d12h"},
+		{"90s", 90 * time.Second, "1m30s"},
+		{"48h", 48 * time.Hour, "2d"},
+		{"1h30m", 90 * time.Minute, "1h30m"},
+		{"1h0m", time.Hour, "1h"},
+		{"250ms", 250 * time.Millisecond, "250ms"},
+		{"0s", 0, "0s"},
+		{"", 0, ""}, {"d", 0, ""}, {"-1h", 0, ""}, {"1d-1h", 0, ""}, {"+1h", 0, ""}, {"30", 0, ""}, {"1 day", 0, ""}, {"1h1d", 0, ""},
+		{"99999d2540400h", 0, ""},
+	} {
+		got, err := config.ParseDuration(x.text)
+		switch {
+		case x.back == "" && err == nil:
+			t.Errorf("%q is read as %v", x.text, got)
+		case x.back != "" && (err != nil || got != x.want):
+			t.Errorf("%q is read as %v, %v", x.text, got, err)
+		case x.back != "" && config.FormatDuration(got) != x.back:
+			t.Errorf("%q is written as %q, want %q", x.text, config.FormatDuration(got), x.back)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("[server]\naddr = \"127.0.0.1:1\"", "SALLYPORT_LOG__LEVEL=debug")
+	f.Add("[roles]\nmember = [\"post:read\"]\n\"a.b\" = []", "SALLYPORT_ROLES__X=post:*")
+	f.Add("server = {addr = 1, x = {y = 2}}\n[[a]]\nb = 1", "SALLYPORT___=")
+	f.Add("resources.\"https://a\" = \"ES256\"\nkeys.active = \"1d\"", "SALLYPORT_STORE__DATABASE_FILE=secret.txt")
+	f.Fuzz(func(t *testing.T, file, variable string) {
+		c, err := load(file, []string{variable}, nil)
+		if err != nil {
+			var e *config.Error
+			if !errors.As(err, &e) || len(e.Problems) == 0 {
+				t.Fatalf("not a list of problems: %v", err)
+			}
+			return
+		}
+		// What is in force can be written down and read again, and is the same then.
+		var again strings.Builder
+		for _, v := range c.Values() {
+			if v.Key == "store.database" {
+				continue // redacted
+			}
+			section, key, _ := strings.Cut(v.Key, ".")
+			again.WriteString(section + "." + quoteKey(key) + " = " + config.Format(v.Value) + "\n")
+		}
+		d, err := load(again.String(), nil, nil)
+		if err != nil {
+			t.Fatalf("reading what was written:\n%s\n%v", again.String(), err)
+		}
+		for i, v := range c.Values() {
+			if w := d.Values()[i]; v.Key != "store.database" && !cmp.Equal(v.Value, w.Value) {
+				t.Errorf("%s was %v and is %v", v.Key, v.Value, w.Value)
+			}
+		}
+	})
+}
+
+func quoteKey(key string) string { return config.Format(key) }
