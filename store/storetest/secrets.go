@@ -46,6 +46,28 @@ var secrets = []promise{
 		}
 	}},
 
+	{"who creates a name works alone until the transaction ends, whether or not it is new", func(c *check) {
+		const n = 8
+		for round := range testenv.Count(5, 50) {
+			name := fmt.Sprint(round)
+			c.succeed(together(n, func(int) error {
+				return c.Update(c.Context(), func(tx account.Tx) error {
+					if _, err := tx.Secrets.Create(c.Context(), name, []byte("x")); err != nil {
+						return err
+					}
+					keys, err := tx.Keys.Keys(c.Context())
+					if err != nil {
+						return err
+					}
+					return tx.Keys.PutKey(c.Context(), c.newSigningKey(fmt.Sprint(len(keys))))
+				})
+			}))
+			if got := len(c.signingKeys()); got != n*(round+1) {
+				c.Fatalf("round %d: %d keys, want one more of each transaction, %d", round, got, n*(round+1))
+			}
+		}
+	}},
+
 	{"what a caller does to its copy does not reach the store", func(c *check) {
 		mine := []byte("value")
 		created := c.createSecret("name", mine)
