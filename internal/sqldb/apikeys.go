@@ -19,7 +19,7 @@ func scanKey(r scanner) (k apikey.Key, err error) {
 		return k, err
 	}
 	k.CreatedAt, k.ExpiresAt, k.LastUsedAt = at(created), at(expires), at(used)
-	err = decode("scopes", scopes, &k.Scopes)
+	err = decodeList("scopes", scopes, &k.Scopes)
 	if k.Scopes == nil {
 		k.Scopes = []string{} // nil would mean "not limited" elsewhere
 	}

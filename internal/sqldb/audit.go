@@ -20,7 +20,7 @@ func scanAudit(r scanner) (e audit.Entry, err error) {
 		return e, err
 	}
 	e.At = at(when)
-	return e, decode("detail", detail, &e.Detail)
+	return e, decodeMap("detail", detail, &e.Detail)
 }
 
 func (s auditLog) Append(ctx context.Context, e audit.Entry) error {

@@ -55,11 +55,23 @@ func encodeMap(m map[string]string) (string, error) {
 	return string(b), err
 }
 
-// decode reads what encodeList or encodeMap wrote. "" is nothing.
-func decode(column, s string, v any) error {
+// decodeList reads what encodeList wrote.
+func decodeList(column, s string, list *[]string) error {
+	if s == "null" { // most often
+		*list = nil
+		return nil
+	}
+	return decode(column, s, list)
+}
+
+func decodeMap(column, s string, m *map[string]string) error {
 	if s == "" {
 		return nil
 	}
+	return decode(column, s, m)
+}
+
+func decode(column, s string, v any) error {
 	if err := json.Unmarshal([]byte(s), v); err != nil {
 		return fmt.Errorf("column %s: %w", column, err)
 	}

@@ -37,9 +37,14 @@ func (s secrets) Get(ctx context.Context, name string) ([]byte, error) {
 	return value, err
 }
 
+// Create locks the row by an UPDATE that changes nothing.
 func (s secrets) Create(ctx context.Context, name string, value []byte) ([]byte, error) {
+	args := []any{name, bytes(value)}
+	if err := checkText(args); err != nil {
+		return nil, err
+	}
 	var inForce []byte
 	_, err := s.one(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET value = secrets.value RETURNING value`, []any{name, bytes(value)}, &inForce)
+		ON CONFLICT (name) DO UPDATE SET value = secrets.value RETURNING value`, args, &inForce)
 	return bytes(inForce), err
 }

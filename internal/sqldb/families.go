@@ -10,21 +10,7 @@ import (
 
 type families struct{ *db }
 
-const familyColumns = `id, session_id, grant_id, user_id, client_id, proof, scope, key_version, counter, log_id, log_seq,
-	created_at, rotated_at, expires_at`
-
-// scanFamily reads familyColumns, and into more what comes after them.
-func scanFamily(r scanner, more ...any) (f token.Family, err error) {
-	var scope string
-	var version, created, rotated, expires int64
-	dest := append([]any{&f.ID, &f.Session, &f.Grant, &f.Subject, &f.Client, &f.Proof, &scope, &version, &f.Counter,
-		&f.Position.Log, &f.Position.Seq, &created, &rotated, &expires}, more...)
-	if err := r.Scan(dest...); err != nil {
-		return f, err
-	}
-	f.KeyVersion, f.CreatedAt, f.RotatedAt, f.ExpiresAt = uint32(version), at(created), at(rotated), at(expires)
-	return f, decode("scope", scope, &f.Scope)
-}
+const familyColumns = `session_id, grant_id, user_id, scope, key_version, counter, log_id, log_seq, created_at, rotated_at, expires_at`
 
 // Create gives the family no parent: -1 is the counter of no token.
 func (s families) Create(ctx context.Context, f token.Family) error {
@@ -32,9 +18,9 @@ func (s families) Create(ctx context.Context, f token.Family) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO refresh_families (`+familyColumns+`, parent, ahead, revoked_at, revoke_reason)
+	_, err = s.exec(ctx, `INSERT INTO refresh_families (id, client_id, proof, `+familyColumns+`, parent, ahead, revoked_at, revoke_reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, -1, 0, 0, '')`,
-		f.ID, f.Session, f.Grant, f.Subject, f.Client, f.Proof, scope, int64(f.KeyVersion), f.Counter, f.Position.Log, f.Position.Seq,
+		f.ID, f.Client, f.Proof, f.Session, f.Grant, f.Subject, scope, int64(f.KeyVersion), f.Counter, f.Position.Log, f.Position.Seq,
 		ms(f.CreatedAt), ms(f.RotatedAt), ms(f.ExpiresAt))
 	return err
 }
@@ -68,15 +54,25 @@ func (s families) Rotate(ctx context.Context, r token.Rotation) (token.Rotated, 
 	}
 	repeat := r.Now.Add(-r.Leeway)
 	forgive := r.Now.Add(-max(r.Leeway, r.Forgive))
-	return get(ctx, s.db, token.ErrNotFound, scanRotated, rotate,
+	out, err := get(ctx, s.db, token.ErrNotFound, scanRotated, rotate,
 		r.Family, r.Counter, ms(r.Now), ms(repeat), ms(forgive), r.Client, r.Proof)
+	if err != nil {
+		return token.Rotated{}, err
+	}
+	out.ID, out.Client, out.Proof = r.Family, r.Client, r.Proof // as the condition says
+	return out, nil
 }
 
-func scanRotated(r scanner) (out token.Rotated, err error) {
-	var revoked int64
-	out.Family, err = scanFamily(r, &out.Ahead, &revoked)
-	out.Reused = revoked != 0
-	return out, err
+func scanRotated(r scanner) (f token.Rotated, err error) {
+	var scope string
+	var version, created, rotated, expires, revoked int64
+	if err := r.Scan(&f.Session, &f.Grant, &f.Subject, &scope, &version, &f.Counter, &f.Position.Log, &f.Position.Seq,
+		&created, &rotated, &expires, &f.Ahead, &revoked); err != nil {
+		return f, err
+	}
+	f.KeyVersion, f.CreatedAt, f.RotatedAt, f.ExpiresAt = uint32(version), at(created), at(rotated), at(expires)
+	f.Reused = revoked != 0
+	return f, decodeList("scope", scope, &f.Scope)
 }
 
 func (s families) EndSession(ctx context.Context, session, reason string, now time.Time) error {

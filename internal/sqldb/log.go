@@ -129,5 +129,5 @@ func scanEntry(r scanner) (e revoke.Entry, err error) {
 		return e, err
 	}
 	e.CreatedAt, e.ExpiresAt = at(created), at(expires)
-	return e, decode("overlay", overlay, &e.Overlay)
+	return e, decodeList("overlay", overlay, &e.Overlay)
 }

@@ -15,10 +15,10 @@ func scanRole(r scanner) (role authz.Role, err error) {
 	if err := r.Scan(&role.Name, &permissions, &inherits); err != nil {
 		return role, err
 	}
-	if err := decode("permissions", permissions, &role.Permissions); err != nil {
+	if err := decodeList("permissions", permissions, &role.Permissions); err != nil {
 		return role, err
 	}
-	return role, decode("inherits", inherits, &role.Inherits)
+	return role, decodeList("inherits", inherits, &role.Inherits)
 }
 
 func (s roles) Roles(ctx context.Context) ([]authz.Role, error) {

@@ -23,7 +23,7 @@ func scanSession(r scanner) (s session.Session, err error) {
 	}
 	s.AAL, s.AuthTime, s.CreatedAt, s.LastSeenAt = int(aal), at(auth), at(created), at(seen)
 	s.IdleExpiresAt, s.ExpiresAt = at(idle), at(expires)
-	return s, decode("amr", amr, &s.AMR)
+	return s, decodeList("amr", amr, &s.AMR)
 }
 
 func (s sessions) Create(ctx context.Context, v session.Session) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/internal/sqldb"
+	"github.com/sallyport-auth/sallyport/internal/sqldb/sqltest"
 	"github.com/sallyport-auth/sallyport/internal/testdb"
 	"github.com/sallyport-auth/sallyport/store/postgres"
 	"github.com/sallyport-auth/sallyport/store/storetest"
@@ -19,6 +20,12 @@ func TestContract(t *testing.T) {
 func open(t testing.TB) *postgres.DB {
 	t.Helper()
 	return connect(t, postgres.Config{DSN: testdb.Postgres(t, sqldb.Key(), migrate)})
+}
+
+// durable returns a store on a cluster that waits for the disk.
+func durable(t testing.TB) *postgres.DB {
+	t.Helper()
+	return connect(t, postgres.Config{DSN: testdb.PostgresDurable(t, sqldb.Key(), migrate), MaxConns: 32})
 }
 
 func connect(t testing.TB, c postgres.Config) *postgres.DB {
@@ -38,4 +45,11 @@ func connect(t testing.TB, c postgres.Config) *postgres.DB {
 func migrate(ctx context.Context, dsn string) error {
 	_, err := postgres.Migrate(ctx, dsn)
 	return err
+}
+
+func TestFollowersMeetEveryEntryInOrder(t *testing.T) { sqltest.Order(t, open(t)) }
+
+func TestKill(t *testing.T) {
+	sqltest.Kill(t, func(t *testing.T) string { return testdb.PostgresDurable(t, sqldb.Key(), migrate) },
+		func(dsn string) (account.Store, error) { return postgres.Open(context.Background(), dsn) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type writer struct {
 	file       *file
 	conn       *conn
 	batch      *batch
+	company    bool // the last transaction had several callers
 	committing bool
 	lost       bool  // the database has undone the whole transaction
 	cause      error // of that
@@ -210,12 +212,21 @@ func (b *batch) open() bool {
 // the next caller begins another.
 func (w *writer) pass() {
 	if w.batch != nil {
-		if w.batch.open() && w.give() {
+		if w.batch.open() && (w.give() || w.linger() && w.give()) {
 			return
 		}
 		w.finish()
 	}
 	w.giveOrRest()
+}
+
+// linger lets those run who have just returned from the last transaction, if it
+// had several: they may come again at once, and would wait for the disk twice.
+func (w *writer) linger() bool {
+	if w.company {
+		runtime.Gosched()
+	}
+	return w.company
 }
 
 // give gives the turn to who has waited longest and reports whether anybody has.
@@ -245,7 +256,7 @@ func (w *writer) giveLocked() bool {
 // finish ends the transaction and lets all who took part return.
 func (w *writer) finish() {
 	b := w.batch
-	w.batch = nil
+	w.batch, w.company = nil, b.size > 1
 	defer close(b.done)
 	if b.err == nil && b.change {
 		w.committing = true

@@ -1,0 +1,172 @@
+package sqltest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/sqldb"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A Statement is one that sqldb ran.
+type Statement struct {
+	Text string
+	Args []any
+}
+
+// Statements returns every statement that sqldb has, each once. It finds them by
+// doing everything that can be done to a store, and undoes it.
+func Statements(t *testing.T, transact Transact) []Statement {
+	t.Helper()
+	r := &recorder{seen: map[string]bool{}}
+	err := transact(t.Context(), func(c sqldb.Conn) error {
+		r.Conn = c
+		everything(t.Context(), sqldb.NewTx(r))
+		return errUndo
+	})
+	if err != errUndo {
+		t.Fatal(err)
+	}
+	undone := func(ctx context.Context, f func(sqldb.Conn) error) error {
+		err := transact(ctx, func(c sqldb.Conn) error {
+			r.Conn = c
+			return errors.Join(f(r), errUndo)
+		})
+		if errors.Is(err, errUndo) {
+			return nil
+		}
+		return err
+	}
+	if _, err := sqldb.Sweep(t.Context(), undone, time.Now(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.all) < 50 {
+		t.Fatalf("only %d statements", len(r.all))
+	}
+	return r.all
+}
+
+var errUndo = errors.New("undo")
+
+// A recorder remembers what it runs.
+type recorder struct {
+	sqldb.Conn
+	seen map[string]bool
+	all  []Statement
+}
+
+func (r *recorder) note(stmt string, args []any) {
+	if !r.seen[stmt] {
+		r.seen[stmt] = true
+		r.all = append(r.all, Statement{stmt, args})
+	}
+}
+
+func (r *recorder) Exec(ctx context.Context, stmt string, args ...any) (int64, error) {
+	r.note(stmt, args)
+	return r.Conn.Exec(ctx, stmt, args...)
+}
+
+func (r *recorder) Query(ctx context.Context, stmt string, args ...any) (sqldb.Rows, error) {
+	r.note(stmt, args)
+	return r.Conn.Query(ctx, stmt, args...)
+}
+
+// everything calls each method, so that each of its statements runs. Answers such
+// as "not found" do not matter.
+func everything(ctx context.Context, tx account.Tx) {
+	now := time.Now()
+	p := revoke.Position{Log: "log", Seq: 1}
+	later := now.Add(time.Hour)
+
+	u := tx.Users
+	u.Create(ctx, account.User{ID: "usr_1", Username: "Ann", UsernameNorm: "ann", Status: account.Active, CreatedAt: now, UpdatedAt: now})
+	u.ByID(ctx, "usr_1")
+	u.ByUsername(ctx, "ann")
+	u.ByEmail(ctx, "ann@example.org")
+	u.Lock(ctx, "usr_1")
+	u.SetStatus(ctx, "usr_1", account.Active, now)
+	u.SetKilledSeq(ctx, "usr_1", 1)
+	u.Any(ctx)
+	for _, prefix := range []string{"", "an"} {
+		for _, after := range []string{"", "usr_0"} {
+			for _, status := range []account.Status{"", account.Active} {
+				u.List(ctx, account.UserFilter{Prefix: prefix, After: after, Status: status, Limit: 10})
+			}
+		}
+	}
+
+	tx.Credentials.SetPassword(ctx, "usr_1", "old", now)
+	tx.Credentials.Password(ctx, "usr_1")
+	tx.Credentials.ReplacePassword(ctx, "usr_1", "old", "new", now)
+	tx.Secrets.Create(ctx, "name", nil)
+	tx.Secrets.Get(ctx, "name")
+
+	s := tx.Sessions
+	s.Create(ctx, session.Session{ID: "ses_1", TokenHash: []byte{1}, Subject: "usr_1", IdleExpiresAt: later, ExpiresAt: later})
+	s.ByTokenHash(ctx, []byte{1})
+	s.ByID(ctx, "ses_1")
+	s.Touch(ctx, "ses_1", now, later)
+	s.Rotate(ctx, "ses_1", []byte{2}, p, now)
+	s.List(ctx, "usr_1")
+	s.End(ctx, "ses_1")
+	s.EndAll(ctx, "usr_1", "")
+
+	f := tx.Families
+	f.Create(ctx, token.Family{ID: "fam_1", Session: "ses_1", Subject: "usr_1", ExpiresAt: later})
+	f.Rotate(ctx, token.Rotation{Family: "fam_1", Now: now})
+	f.Advance(ctx, "ses_1", p)
+	f.EndSession(ctx, "ses_1", "test", now)
+	f.EndSubject(ctx, "usr_1", "ses_1", "test", now)
+
+	k := tx.APIKeys
+	k.Create(ctx, apikey.Key{ID: "key_1", Hash: []byte{1}, Owner: "usr_1", Scopes: []string{}})
+	k.ByID(ctx, "key_1")
+	k.Touch(ctx, "key_1", now)
+	k.List(ctx, "usr_1")
+	k.Revoke(ctx, "key_1", "usr_1")
+	k.RevokeAll(ctx, "usr_1")
+
+	r := tx.Roles
+	r.PutRole(ctx, authz.Role{Name: "member"})
+	r.Roles(ctx)
+	r.Assign(ctx, "usr_1", "member", "")
+	r.Assigned(ctx, "usr_1", "")
+	r.LockHolders(ctx, "member", 2)
+	r.Unassign(ctx, "usr_1", "member", "")
+	r.UnassignAll(ctx, "usr_1")
+	r.DeleteRole(ctx, "member")
+
+	tx.Keys.PutKey(ctx, token.StoredKey{KID: "kid"})
+	tx.Keys.Keys(ctx)
+	tx.Keys.DeleteKey(ctx, "kid")
+
+	tx.Failures.Lock(ctx, []byte{1})
+	tx.Failures.Set(ctx, []byte{1}, limit.Failures{Count: 1, FirstAt: now}, later)
+	tx.Failures.Set(ctx, []byte{1}, limit.Failures{}, later)
+
+	tx.Audit.Append(ctx, audit.Entry{At: now})
+	for i := range 16 {
+		filter := audit.Filter{Limit: 10}
+		for bit, field := range []*string{&filter.Actor, &filter.Action, &filter.Target, &filter.Before} {
+			if i>>bit&1 == 1 {
+				*field = "aud_1"
+			}
+		}
+		tx.Audit.List(ctx, filter)
+	}
+
+	tx.Log.Append(ctx, revoke.Entry{Effect: revoke.Kill, Kind: revoke.Session, ID: "ses_1", CreatedAt: now, ExpiresAt: now})
+	tx.Log.Head(ctx)
+	tx.Log.Read(ctx, 0, 10)
+	tx.Users.Delete(ctx, "usr_1")
+}

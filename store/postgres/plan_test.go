@@ -1,0 +1,44 @@
+package postgres_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-auth/sallyport/internal/sqldb"
+	"github.com/sallyport-auth/sallyport/internal/sqldb/sqltest"
+)
+
+// whole are the statements that are meant to read a whole table: small ones.
+var whole = regexp.MustCompile(`FROM (roles|signing_keys)\s+ORDER BY|FROM users LIMIT 1$`)
+
+// Cost must not grow with the number of rows. The tables are empty, so the
+// planner is told that it may read a whole one only if no index helps.
+func TestNoStatementScansATable(t *testing.T) {
+	db := open(t)
+	for _, s := range sqltest.Statements(t, db.Transact) {
+		err := db.Transact(t.Context(), func(c sqldb.Conn) error {
+			if _, err := c.Exec(t.Context(), "SET LOCAL enable_seqscan = off"); err != nil {
+				return err
+			}
+			rows, err := c.Query(t.Context(), "EXPLAIN "+s.Text, s.Args...)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var line string
+				if err := rows.Scan(&line); err != nil {
+					return err
+				}
+				if strings.Contains(line, "Seq Scan") && !whole.MatchString(s.Text) {
+					t.Errorf("%s\nscans: %s", s.Text, line)
+				}
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			t.Errorf("%s: %v", s.Text, err)
+		}
+	}
+}
