@@ -54,16 +54,21 @@ func (g *Gate) report(r *http.Request, p *Problem, err error, trace string) {
 	if !log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.Int("status", p.Status), slog.String("code", p.Code), slog.Any("cause", err),
+	cause := "none"
+	if err != nil {
+		cause = err.Error() // text, because a handler would get at it by reflection
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs,
+		slog.Int("status", p.Status), slog.String("code", p.Code), slog.String("cause", cause),
 		slog.String("method", r.Method), slog.String("route", cmp.Or(r.Pattern, r.URL.Path)),
 		slog.String("trace_id", trace),
-	}
+	)
 	if subject := From(r.Context()).Subject; subject != "" {
 		attrs = append(attrs, slog.String("subject", subject))
 	}
-	if id := decisionID(err); id != nil {
-		attrs = append(attrs, slog.Any("decision_id", id))
+	if id := decisionID(err); id != "" {
+		attrs = append(attrs, slog.String("decision_id", id))
 	}
 	log.LogAttrs(r.Context(), level, "request refused", attrs...)
 }
@@ -83,13 +88,13 @@ func levelOf(r *http.Request, p *Problem, err error) slog.Level {
 }
 
 // decisionID finds the decision behind err, also behind one that was hidden.
-func decisionID(err error) any {
+func decisionID(err error) string {
 	for {
 		p, ok := errors.AsType[*Problem](err)
 		if !ok {
-			return nil
+			return ""
 		}
-		if id := p.Extra["decision_id"]; id != nil {
+		if id, ok := p.Extra["decision_id"].(string); ok {
 			return id
 		}
 		err = p.cause

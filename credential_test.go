@@ -78,7 +78,8 @@ func TestOnlyPrintableASCIIReachesAnAuthenticator(t *testing.T) {
 			r := request("GET /")
 			r.Header["X-Api-Key"] = []string{string(value)}
 			var asked asking
-			g := &sallyport.Gate{Authenticators: []sallyport.Authenticator{&asked}}
+			g, _ := newGate()
+			g.Authenticators = []sallyport.Authenticator{&asked}
 			serve(g, sallyport.SignedIn(), r)
 			if want := c >= 0x20 && c <= 0x7e; bool(asked) != want {
 				t.Fatalf("byte %#x at %d: asked %v", c, at, asked)
