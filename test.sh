@@ -4,7 +4,7 @@
 #                   skipped. The last line is "N passed, N failed, N skipped". About ten minutes the first time.
 # ./test.sh long    the same with every count raised to its full figure, then each fuzz target for SALLYPORT_TEST_FUZZTIME
 #                   (20s unless set).
-# ./test.sh bench   prints all benchmarks instead.
+# ./test.sh bench   prints all benchmarks instead, and closes with a table of those that have a goal.
 #
 # Debian, as root. Elsewhere, or as another user, it runs too if nothing is missing; it says what is.
 #
@@ -87,11 +87,19 @@ nested() {
 	find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' -printf '%h\n' | sort
 }
 
+# in_module FOLDER COMMAND...
+in_module() {
+	local folder=$1
+	shift
+	(cd "$folder" && "$@")
+}
+
 if [[ $mode == bench ]]; then
 	# -p 1: one package after the other, so that none disturbs another.
+	go build -o "$work/" ./internal/benchtable
 	for module in . $(nested); do
-		(cd "$module" && go test -run '^$' -bench . -benchmem -p 1 -timeout 2h ./... | grep -v '\[no test files\]')
-	done
+		in_module "$module" go test -run '^$' -bench . -benchmem -p 1 -timeout 2h ./... || echo "FAIL $module"
+	done | grep -v '\[no test files\]' | "$work/benchtable"
 	exit
 fi
 
@@ -115,13 +123,6 @@ formatted() {
 		printf 'gofmt would change:\n%s\n' "$files"
 		return 1
 	fi
-}
-
-# in_module FOLDER COMMAND...
-in_module() {
-	local folder=$1
-	shift
-	(cd "$folder" && "$@")
 }
 
 # vulnerabilities fails if one is found (exit code 3) and for any trouble but one: the database cannot be reached.

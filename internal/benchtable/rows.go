@@ -1,0 +1,101 @@
+package main
+
+// A row is one claim of docs/performance.md.
+type row struct {
+	what  string
+	ours  figure
+	floor figure // what it is compared with; zero = nothing
+	ratio figure // measured by the benchmark itself; zero = ours over floor
+	goal  goal   // zero = there is none
+}
+
+// A goal bounds the ratio, or ours where there is nothing to compare with.
+type goal struct {
+	sign  string // "≤" or "≥"
+	bound float64
+	ours  bool // bounds ours in any case
+}
+
+func most(ratio float64) goal      { return goal{"≤", ratio, false} }
+func least(ratio float64) goal     { return goal{"≥", ratio, false} }
+func mostOurs(bound float64) goal  { return goal{"≤", bound, true} }
+func leastOurs(bound float64) goal { return goal{"≥", bound, true} }
+
+// A section is rows that are printed together.
+type section struct {
+	title string
+	rows  []row
+}
+
+const ns, allocs = "ns/op", "allocs/op"
+
+var table = []section{
+	{"Verifying an access token for the first time, against the bare cryptographic operation", []row{
+		verify("EdDSA", most(1.05)), verify("ES256", most(1.05)), verify("RS256", goal{}), verify("PS256", goal{}), verify("HS256", goal{}),
+		{what: "EdDSA, allocations", ours: figure{"authn/token.Verify/EdDSA/ours", allocs}, floor: figure{"authn/token.Verify/EdDSA/raw", allocs}},
+		{what: "ES256, allocations", ours: figure{"authn/token.Verify/ES256/ours", allocs}, floor: figure{"authn/token.Verify/ES256/raw", allocs}},
+	}},
+	{"Credentials seen before", []row{
+		{what: "access token", ours: figure{"authn/token.Authenticate/hit", ns}, goal: mostOurs(100)},
+		{what: "access token, allocations", ours: figure{"authn/token.Authenticate/hit", allocs}, goal: mostOurs(0)},
+		{what: "session", ours: figure{"authn/session.Authenticate/hit", ns}},
+		{what: "session, allocations", ours: figure{"authn/session.Authenticate/hit", allocs}},
+		{what: "API key", ours: figure{"authn/apikey.Authenticate/hit", ns}},
+		{what: "API key, allocations", ours: figure{"authn/apikey.Authenticate/hit", allocs}},
+	}},
+	{"Revocation check", []row{
+		{what: "nothing new in the log, against an atomic load", ours: figure{"revoke.Quiet/Changed", ns}, floor: figure{"revoke.Quiet/atomic_load", ns}, goal: mostOurs(10)},
+		{what: "one id among 1e6 kills, against a map", ours: figure{"revoke.Dead/entries=1e6/ids=1", ns}, floor: figure{"revoke.Dead/map=1e6/ids=1", ns}, goal: mostOurs(150)},
+		{what: "six ids among 1e6 kills", ours: figure{"revoke.Dead/entries=1e6/ids=6", ns}},
+		{what: "memory of an entry", ours: figure{"revoke.Dead/entries=1e6/ids=1", "B/entry"}, goal: mostOurs(60 << 20 / 1e6)},
+	}},
+	{"Role check, against a map of maps written by hand", []row{
+		role("10"), role("1000"), role("10000"),
+		{what: "10000 rules, allocations", ours: figure{"authz.RoleCheck/10000", allocs}, goal: mostOurs(0)},
+	}},
+	{"Doors around a handler, without HTTP", []row{
+		{what: "token: time beside the handler's", ours: figure{"server.Doors/token", ns}, floor: figure{"server.Doors/bare", ns}},
+		{what: "session", ours: figure{"server.Doors/session", ns}, floor: figure{"server.Doors/bare", ns}},
+		{what: "API key", ours: figure{"server.Doors/apikey", ns}, floor: figure{"server.Doors/bare", ns}},
+		{what: "decision, denied", ours: figure{"server.Doors/denied", ns}, floor: figure{"server.Doors/bare", ns}},
+		{what: "token, allocations", ours: figure{"server.Doors/token", allocs}, floor: figure{"server.Doors/bare", allocs}},
+		{what: "decision, denied, allocations", ours: figure{"server.Doors/denied", allocs}, floor: figure{"server.Doors/bare", allocs}},
+	}},
+	{"Guarded route over HTTP, requests per second against the bare handler", []row{
+		guarded("token", 0.93), guarded("session", 0.90), guarded("apikey", 0.90), guarded("allowed", 0.88), guarded("denied", 0.88),
+	}},
+	{"Sign-in, 200 people at once, against bare argon2id on all processors", []row{
+		{what: "sign-ins per second, SQLite", ours: figure{"server.SignIn", "sign-ins/s"}, floor: figure{"server.SignIn", "argon2id/s"}, ratio: figure{"server.SignIn", "xraw"}, goal: least(0.9)},
+		{what: "peak memory", ours: figure{"server.SignIn", "peak-MB"}, goal: mostOurs(150)},
+		{what: "password pool alone", ours: figure{"authn/password.Pool200", "req/s"}, floor: figure{"authn/password.RawArgon2id", "req/s"}, goal: least(0.9)},
+		{what: "peak memory of the pool alone", ours: figure{"authn/password.Pool200", "peak-MB"}, goal: mostOurs(150)},
+	}},
+	{"Refresh rotations per second, 32 callers, against one row per token", []row{
+		{what: "SQLite, synchronous=FULL", ours: figure{"store/sqlite.Rotate/sqlite/family", "op/s"}, floor: figure{"store/sqlite.Rotate/sqlite/row-per-token", "op/s"}, goal: least(3)},
+		{what: "PostgreSQL", ours: figure{"store/postgres.Rotate/postgres/family", "op/s"}, floor: figure{"store/postgres.Rotate/postgres/row-per-token", "op/s"}, goal: least(2)},
+	}},
+	{"Revocations per second, 64 callers, SQLite, synchronous=FULL", []row{
+		{what: "one a transaction", ours: figure{"store/sqlite.Revoke/sqlite/single", "entries/s"}, goal: leastOurs(15_000)},
+		{what: "100 a transaction", ours: figure{"store/sqlite.Revoke/sqlite/by-100", "entries/s"}, goal: leastOurs(100_000)},
+	}},
+	{"The program", []row{
+		{what: "start to first answer, existing database", ours: figure{"cmd/sallyport.Process", "first-ms"}, goal: mostOurs(150)},
+		{what: "resident memory, idle", ours: figure{"cmd/sallyport.Process", "idle-MB"}, goal: mostOurs(40)},
+		{what: "resident memory, 1e5 sessions used", ours: figure{"cmd/sallyport.Process", "sessions-MB"}, goal: mostOurs(120)},
+		{what: "stripped binary", ours: figure{"cmd/sallyport.Process", "binary-MB"}, goal: mostOurs(30)},
+	}},
+}
+
+func verify(alg string, g goal) row {
+	b := "authn/token.VerifyRatio/" + alg
+	return row{what: alg, ours: figure{b, "ours-ns"}, floor: figure{b, "raw-ns"}, ratio: figure{b, "ratio"}, goal: g}
+}
+
+func role(rules string) row {
+	return row{what: rules + " rules", ours: figure{"authz.RoleCheck/" + rules, ns}, floor: figure{"authz.RoleCheckFloor/" + rules, ns}, goal: mostOurs(50)}
+}
+
+func guarded(how string, bound float64) row {
+	b := "server.HTTP/" + how
+	return row{what: how, ours: figure{b, "req/s"}, floor: figure{b, "bare-req/s"}, ratio: figure{b, "xbare"}, goal: least(bound)}
+}
