@@ -1,0 +1,115 @@
+//go:build unix
+
+package server_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/testenv"
+)
+
+// BenchmarkHTTP compares a handler behind the doors of a whole server with the
+// same handler on a bare [http.ServeMux]. Each is a process of its own on one
+// processor, the load comes from here, on another. Both get the same bytes, so
+// what differs is the doors. They take turns, and each ratio is the median over
+// the turns:
+//
+//   - xbare: requests per second over those of the bare handler;
+//   - xbare-cpu: the same from the processor time that a request takes, which
+//     other programs on the machine disturb less;
+//   - xplain: requests per second over those of the bare handler when its
+//     requests carry no credential at all;
+//   - load: share of a processor that the guarded server used. Far below 1, the
+//     load was too light and the ratios flatter.
+func BenchmarkHTTP(b *testing.B) {
+	bare, doors := startProcess(b, "bare"), startProcess(b, "guarded")
+	leaveLast(b)
+	bearer := http.Header{"Authorization": {"Bearer " + doors.Token}}
+	for _, c := range []struct {
+		name, path string
+		header     http.Header
+		status     int
+		body       string
+	}{
+		{"token", "/signed-in/7", bearer, 200, greeting},
+		{"session", "/signed-in/7", http.Header{"Cookie": {"sallyport=" + doors.Cookie}}, 200, greeting},
+		{"apikey", "/signed-in/7", http.Header{"X-Api-Key": {doors.Key}}, 200, greeting},
+		{"allowed", "/allowed/7", bearer, 200, greeting},
+		{"denied", "/denied/7", bearer, 403, `"code":"forbidden"`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			const conns = 32
+			turns := []*turn{
+				{on: doors, load: newLoad(b, doors.Address, c.path, c.header, conns, c.status, c.body)},
+				{on: bare, load: newLoad(b, bare.Address, c.path, c.header, conns, 200, greeting)},
+				{on: bare, load: newLoad(b, bare.Address, c.path, nil, conns, 200, greeting)},
+			}
+			rounds(b, turns)
+			ours, same, plain := turns[0], turns[1], turns[2]
+			b.ReportMetric(median(ours.rate), "req/s")
+			b.ReportMetric(median(same.rate), "bare-req/s")
+			b.ReportMetric(median(over(ours.rate, same.rate)), "xbare")
+			b.ReportMetric(median(over(same.cost, ours.cost)), "xbare-cpu")
+			b.ReportMetric(median(over(ours.rate, plain.rate)), "xplain")
+			b.ReportMetric(median(ours.share), "load")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// A turn is one side of a comparison, and what each of its turns measured.
+type turn struct {
+	on    *served
+	load  *load
+	rate  []float64 // requests per second
+	cost  []float64 // processor time of the server per request, in seconds
+	share []float64 // processor time of the server per second
+}
+
+// rounds lets the turns alternate, in changing order, after one that warms up.
+func rounds(b *testing.B, turns []*turn) {
+	b.Helper()
+	n, d := testenv.Count(9, 21), 200*time.Millisecond
+	order := slices.Clone(turns)
+	for i := range n + 1 {
+		for _, t := range order {
+			t.take(b, d)
+		}
+		if i == 0 {
+			for _, t := range order {
+				t.rate, t.cost, t.share = nil, nil, nil
+			}
+		}
+		slices.Reverse(order)
+	}
+}
+
+func (t *turn) take(b *testing.B, d time.Duration) {
+	b.Helper()
+	before, start := t.on.busy(), time.Now()
+	rate, err := t.load.run(d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	busy, elapsed := (t.on.busy() - before).Seconds(), time.Since(start).Seconds()
+	t.rate = append(t.rate, rate)
+	t.cost = append(t.cost, busy/elapsed/rate)
+	t.share = append(t.share, busy/elapsed)
+}
+
+// over divides one by one.
+func over(a, b []float64) []float64 {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return ratios
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
