@@ -98,7 +98,8 @@ type Log interface {
 	// Head reads the newest position.
 	Head(ctx context.Context) (Head, error)
 	// Append assigns each entry its Seq and Nonce and returns the position of the
-	// last one. Without entries it returns the head's position.
+	// last one. Without entries it returns the head's position. Committed numbers
+	// have no holes: to a follower, a missing one was pruned.
 	Append(ctx context.Context, entries ...Entry) (Position, error)
 	// Read returns up to limit entries with Seq > after, in order.
 	Read(ctx context.Context, after int64, limit int) ([]Entry, error)

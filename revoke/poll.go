@@ -1,0 +1,136 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// sweepPace is how often one table of the set is swept: all of them in two minutes.
+const sweepPace = 500 * time.Millisecond
+
+// run polls at every tick and ring until ctx ends. It is the only writer of the
+// view and its set.
+func (f *Follower) run(ctx context.Context) {
+	defer close(f.done)
+	tick := time.NewTicker(f.c.every())
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			_, next := f.flights()
+			next.end(errClosed) // nobody begins it any more
+			return
+		case <-f.bell:
+		case <-tick.C:
+			f.view.Load().set.sweep(time.Now(), max(1, int(f.c.every()/sweepPace)))
+		}
+		failing = f.report(ctx, failing, f.fly(ctx))
+	}
+}
+
+// fly polls once for all who wait. The bell was taken before, so that who rings
+// from here on gets another poll.
+func (f *Follower) fly(ctx context.Context) error {
+	f.mu.Lock()
+	now := f.next
+	f.running, f.next = now, newFlight()
+	f.mu.Unlock()
+	err := f.poll(ctx)
+	now.end(err)
+	return err
+}
+
+// report logs the first of a row of failures, and its end.
+func (f *Follower) report(ctx context.Context, failing bool, err error) bool {
+	switch {
+	case err != nil && !failing && ctx.Err() == nil:
+		f.c.log().Warn("revocation log cannot be followed; requests are refused once the bound has passed", "error", err, "bound", f.c.bound())
+	case err == nil && failing:
+		f.c.log().Info("revocation log is followed again", "cursor", f.Cursor().String())
+	}
+	return err != nil
+}
+
+// poll moves the cursor to the head, page by page, each page in force as soon as
+// it was read.
+func (f *Follower) poll(ctx context.Context) error {
+	for {
+		begun := time.Since(f.start)
+		next := *f.view.Load()
+		p, err := readPage(ctx, &f.c, &next)
+		if err == nil && !p.unbroken(next.mark.seq()) {
+			err = errReplaced
+		}
+		if errors.Is(err, errReplaced) {
+			return f.reset(ctx, err)
+		}
+		if err != nil {
+			return err
+		}
+		err = f.take(ctx, &next, &p)
+		if err == nil && !p.more {
+			next.settle(p.head, begun+f.c.bound())
+		}
+		f.view.Store(&next)
+		if err != nil || !p.more {
+			return err
+		}
+	}
+}
+
+// take applies p to v and moves the cursor up to the first entry that Watch
+// fails on.
+func (f *Follower) take(ctx context.Context, v *view, p *page) error {
+	v.floor = p.head.Floor
+	for i := range p.entries {
+		e := &p.entries[i]
+		v.apply(e)
+		if f.c.Watch != nil {
+			if err := f.c.Watch(ctx, *e); err != nil {
+				return err
+			}
+		}
+		v.pass(e)
+	}
+	return nil
+}
+
+// reset reads the log anew. What was in force stays so until all is read.
+func (f *Follower) reset(ctx context.Context, cause error) error {
+	old := f.view.Load()
+	v, err := f.load(ctx, max(old.mark.epoch()+1, 1), old.hash)
+	if err != nil {
+		return err
+	}
+	if f.c.Reset != nil {
+		if err := f.c.Reset(ctx); err != nil {
+			return err
+		}
+	}
+	f.view.Store(v)
+	f.c.log().Warn("revocation log was read anew", "cause", cause, "was", old.position().String(), "cursor", v.position().String())
+	return nil
+}
+
+// load reads a whole log.
+func (f *Follower) load(ctx context.Context, epoch uint16, h *hasher) (*view, error) {
+	v := &view{mark: newMark(epoch, 0), set: new(set), hash: h}
+	for {
+		begun := time.Since(f.start)
+		p, err := readPage(ctx, &f.c, v)
+		if err != nil {
+			return nil, err
+		}
+		v.log, v.floor = p.head.Log, p.head.Floor
+		for i := range p.entries {
+			v.apply(&p.entries[i])
+			v.pass(&p.entries[i])
+		}
+		if !p.more {
+			v.settle(p.head, begun+f.c.bound())
+			return v, nil
+		}
+	}
+}
