@@ -20,9 +20,8 @@ const assignmentLife = 5 * time.Minute
 // the revocation log says that something about the subject, the organization or
 // the definitions has changed. It is safe for concurrent use.
 type Assignments struct {
-	read     Reader
-	follower *revoke.Follower
-	cache    *revoke.Cache[assignee, []string]
+	read  Reader
+	cache *revoke.Cache[assignee, []string] // nil: nothing is kept
 }
 
 type assignee struct{ subject, org string }
@@ -33,7 +32,7 @@ func NewAssignments(read Reader, f *revoke.Follower, entries int) *Assignments {
 	if read == nil {
 		panic("authz: assignments need a reader")
 	}
-	a := &Assignments{read: read, follower: f}
+	a := &Assignments{read: read}
 	if f != nil {
 		a.cache = revoke.NewCache[assignee, []string](f, entries)
 	}
@@ -45,23 +44,11 @@ func NewAssignments(read Reader, f *revoke.Follower, entries int) *Assignments {
 // revocation log has not been read within the bound, the error is
 // [revoke.ErrStale]: what is kept may be outdated.
 func (a *Assignments) Roles(ctx context.Context, subject, org string) ([]string, error) {
-	if a.follower == nil {
-		return a.fetch(ctx, subject, org)
-	}
-	key, now := assignee{subject, org}, time.Now()
-	roles, ok, err := a.cache.Get(key, now)
-	if ok || err != nil {
-		return roles, err
-	}
-	mark, err := a.follower.Mark() // before the read: a change beside it must not be missed
-	if err != nil {
-		return nil, err
-	}
-	if roles, err = a.fetch(ctx, subject, org); err != nil {
-		return nil, err
-	}
-	a.cache.Put(key, roles, mark, revoke.IDs{Subject: subject, Org: org}, now.Add(assignmentLife))
-	return roles, nil
+	now := time.Now()
+	return a.cache.Find(assignee{subject, org}, now, func() ([]string, revoke.IDs, time.Time, error) {
+		roles, err := a.fetch(ctx, subject, org)
+		return roles, revoke.IDs{Subject: subject, Org: org}, now.Add(assignmentLife), err
+	})
 }
 
 func (a *Assignments) fetch(ctx context.Context, subject, org string) ([]string, error) {

@@ -87,8 +87,29 @@ func (it *item[K, V]) current(v *view) bool {
 	return true
 }
 
-// Mark is the [Follower.Mark] to take before reading what Put shall remember.
-func (c *Cache[K, V]) Mark() (Mark, error) { return c.follower.Mark() }
+// Find returns what the cache holds of key, as [Cache.Get] does, and otherwise
+// what read finds, which it remembers until then, as [Cache.Put] does. The mark is
+// taken before read begins, so that a change beside it is not missed. Errors of
+// read are returned as they are and not remembered. A nil Cache always reads.
+func (c *Cache[K, V]) Find(key K, now time.Time, read func() (v V, ids IDs, until time.Time, err error)) (V, error) {
+	if c == nil {
+		v, _, _, err := read()
+		return v, err
+	}
+	v, ok, err := c.Get(key, now)
+	if ok || err != nil {
+		return v, err
+	}
+	mark, err := c.follower.Mark()
+	if err != nil {
+		return v, err
+	}
+	v, ids, until, err := read()
+	if err == nil {
+		c.Put(key, v, mark, ids, until)
+	}
+	return v, err
+}
 
 // Put remembers v, which hangs on ids, until then; the zero time is past. mark
 // must have been taken before v was read from the store: if anything touched ids

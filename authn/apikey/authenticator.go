@@ -64,22 +64,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 		return nil, errMalformed
 	}
 	hash, now := hashKey(c.Value), time.Now()
-	if a.Cache == nil {
-		_, p, err := a.find(ctx, c.Value, hash, now)
-		return p, err
-	}
-	if p, ok, err := a.Cache.Get(hash, now); ok || err != nil {
-		return p, err
-	}
-	mark, err := a.Cache.Mark() // before the look-up: a change beside it must not be missed
-	if err != nil {
-		return nil, err
-	}
-	k, p, err := a.find(ctx, c.Value, hash, now)
-	if err == nil {
-		a.Cache.Put(hash, p, mark, revoke.IDs{APIKey: k.ID, Subject: k.Owner, Org: k.Org}, k.until(now))
-	}
-	return p, err
+	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		k, p, err := a.find(ctx, c.Value, hash, now)
+		return p, revoke.IDs{APIKey: k.ID, Subject: k.Owner, Org: k.Org}, k.until(now), err
+	})
 }
 
 // find looks the key up, once it is worth a query.

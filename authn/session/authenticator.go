@@ -54,22 +54,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 		return nil, errMalformed
 	}
 	now := time.Now()
-	if a.Cache == nil {
-		p, _, err := a.find(ctx, hash, now)
-		return p, err
-	}
-	if p, ok, err := a.Cache.Get(hash, now); ok || err != nil {
-		return p, err
-	}
-	mark, err := a.Cache.Mark() // before the look-up: a change beside it must not be missed
-	if err != nil {
-		return nil, err
-	}
-	p, until, err := a.find(ctx, hash, now)
-	if err == nil {
-		a.Cache.Put(hash, p, mark, revoke.IDs{Session: p.Session, Subject: p.Subject, Org: p.Org}, until)
-	}
-	return p, err
+	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		p, until, err := a.find(ctx, hash, now)
+		if err != nil {
+			return nil, revoke.IDs{}, until, err
+		}
+		return p, revoke.IDs{Session: p.Session, Subject: p.Subject, Org: p.Org}, until, nil
+	})
 }
 
 // find looks the session up, and says how long the answer may serve.

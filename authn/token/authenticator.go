@@ -44,23 +44,14 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 		return nil, sallyport.ErrNotMine
 	case len(c.Value) > MaxSize:
 		return nil, refused(errTooLong)
-	case a.Cache == nil:
-		_, p, err := a.verify(ctx, c.Value)
-		return p, err
 	}
-	hash := hashToken(c.Value)
-	if p, ok, err := a.Cache.Get(hash, time.Now()); ok || err != nil {
-		return p, err
-	}
-	mark, err := a.Cache.Mark() // before the look at the log and the roles: a change beside it must not be missed
-	if err != nil {
-		return nil, err
-	}
-	claims, p, err := a.verify(ctx, c.Value)
-	if err == nil {
-		a.Cache.Put(hash, p, mark, claims.ids(), claims.Expiry)
-	}
-	return p, err
+	return a.Cache.Find(hashToken(c.Value), time.Now(), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		claims, p, err := a.verify(ctx, c.Value)
+		if err != nil {
+			return nil, revoke.IDs{}, time.Time{}, err
+		}
+		return p, claims.ids(), claims.Expiry, nil
+	})
 }
 
 var errTooLong = invalid("longer than 8 KiB")
