@@ -126,7 +126,7 @@ func numbers(least, most int) kind[int] {
 // durations are at least least; most is 0 if there is no bound.
 func durations(least, most time.Duration) kind[time.Duration] {
 	expected := `a duration such as "15m", "12h" or "30d"`
-	if least > time.Second {
+	if least > 0 {
 		expected += ", at least " + FormatDuration(least)
 	}
 	if most > 0 {

@@ -268,13 +268,13 @@ func (l *loader) contents(name string) (string, bool) {
 }
 
 func (l *loader) readSealingKey() {
-	for _, name := range []string{variableSealingKey, variableSealingKey + fileSuffix} {
+	for _, name := range []string{variableSealingKey + fileSuffix, variableSealingKey} {
 		if _, set := l.env[name]; !set {
 			continue
 		}
 		value, ok := l.contents(name)
 		if !ok {
-			return
+			return // and has been reported
 		}
 		key, err := secret.ParseKey(value)
 		if err != nil {
@@ -282,6 +282,7 @@ func (l *loader) readSealingKey() {
 			return
 		}
 		l.c.SealingKey = key
+		return
 	}
 }
 
