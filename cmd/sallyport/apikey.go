@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
+	"github.com/sallyport-auth/sallyport/server/exchange"
+)
+
+// shownAPIKey is an API key as the HTTP API shows it to its owner.
+type shownAPIKey struct {
+	ID         string     `json:"id"`
+	Key        string     `json:"key,omitempty"` // once, when it is made
+	Name       string     `json:"name"`
+	Scopes     []string   `json:"scopes"`
+	Last4      string     `json:"last4"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+func showAPIKey(k apikey.Key, plain string) shownAPIKey {
+	return shownAPIKey{k.ID, plain, k.Name, k.Scopes, k.Last4, k.CreatedAt.UTC(), orNull(k.ExpiresAt), orNull(k.LastUsedAt)}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+type apikeyAdd struct {
+	User    string   `required:"" placeholder:"USER" help:"Whose key it is: it may do what they may, within its scopes."`
+	Name    string   `required:"" placeholder:"NAME" help:"What it is for."`
+	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may do at most, such as post:read; can be repeated."`
+	Expires string   `placeholder:"DURATION" help:"When it ends, such as 90d. Default: never."`
+}
+
+func (*apikeyAdd) Help() string {
+	return "The key alone goes to standard output, so that it can be piped to where it belongs."
+}
+
+func (c *apikeyAdd) Run(ctx context.Context, p *program) error {
+	want := account.NewKey{Name: c.Name, Scopes: c.Scope}
+	if c.Expires != "" {
+		d, err := config.ParseDuration(c.Expires)
+		if err != nil || d == 0 {
+			return misused(`--expires: expected a duration such as "90d", got %q`, c.Expires)
+		}
+		want.ExpiresAt = time.Now().Add(d)
+	}
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		if u.Status != account.Active {
+			return answer{}, fmt.Errorf("%s is disabled", title(u))
+		}
+		k, plain, err := in.Accounts.CreateKey(ctx, u.ID, want, origin)
+		if err != nil {
+			return answer{}, err
+		}
+		if !p.JSON {
+			p.note("API key %q of %s (%s). It is shown this once:", k.Name, title(u), k.ID)
+		}
+		return say(showAPIKey(k, plain), "%s", plain), nil
+	})
+}
+
+type apikeyList struct {
+	User string `required:"" placeholder:"USER" help:"User name, e-mail address or id."`
+}
+
+func (c *apikeyList) Run(ctx context.Context, p *program) error {
+	return p.manage(ctx, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		keys, err := in.Accounts.Keys(ctx, u.ID)
+		if err != nil {
+			return answer{}, err
+		}
+		out := exchange.List[shownAPIKey]{Items: make([]shownAPIKey, 0, len(keys))}
+		var rows [][]string
+		for _, k := range keys {
+			out.Items = append(out.Items, showAPIKey(k, ""))
+			rows = append(rows, []string{
+				k.Name, strings.Join(k.Scopes, ", "), "…" + k.Last4, date(k.CreatedAt), momentOr(k.ExpiresAt, "never"), momentOr(k.LastUsedAt, "never"), k.ID,
+			})
+		}
+		return table(out, title(u)+" has no API keys",
+			[]string{"NAME", "SCOPES", "ENDS IN", "CREATED", "EXPIRES", "LAST USED", "ID"}, rows), nil
+	})
+}
+
+func momentOr(t time.Time, none string) string {
+	if t.IsZero() {
+		return none
+	}
+	return moment(t)
+}
+
+type apikeyRevoke struct {
+	ID string `arg:"" help:"Id of the key, not the key itself."`
+}
+
+func (c *apikeyRevoke) Run(ctx context.Context, p *program) error {
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		err := in.Accounts.RevokeKey(ctx, c.ID, "", origin)
+		if errors.Is(err, apikey.ErrNotFound) {
+			return answer{}, fmt.Errorf("there is no API key with the id %q", shorten(c.ID, 40))
+		}
+		return say(identified{c.ID}, "ended the API key %s", c.ID), err
+	})
+}

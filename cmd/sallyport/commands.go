@@ -1,0 +1,62 @@
+package main
+
+const description = "Who are you? What may you do? Sallyport is a server for sign-in, accounts and permissions. " +
+	"Start it with “sallyport serve”. The other commands work on the same data folder, also while the server runs, which acts on every change at once."
+
+// commandLine is every command, in the order of the help.
+type commandLine struct {
+	flags
+
+	Serve serve `cmd:"" help:"Run the server."`
+
+	User struct {
+		Add     userAdd      `cmd:"" help:"Create an account."`
+		List    userList     `cmd:"" help:"List accounts."`
+		Show    userShow     `cmd:"" help:"Show one account."`
+		Disable userDisable  `cmd:"" help:"Close an account: everything that it holds stops working at once."`
+		Enable  userEnable   `cmd:"" help:"Open a closed account again."`
+		Delete  userDelete   `cmd:"" help:"Remove an account and everything that it holds."`
+		Passwd  userPassword `cmd:"" name:"password" help:"Set a new password: the user is signed out everywhere."`
+		Role    struct {
+			Add    userRoleAdd    `cmd:"" help:"Give a user a role."`
+			Remove userRoleRemove `cmd:"" help:"Take a role from a user."`
+		} `cmd:"" help:"The roles of a user."`
+	} `cmd:"" help:"Accounts."`
+
+	Role struct {
+		Set    roleSet    `cmd:"" help:"Create a role or replace its definition."`
+		List   roleList   `cmd:"" help:"List roles."`
+		Delete roleDelete `cmd:"" help:"Remove a role, also from everybody who has it."`
+	} `cmd:"" help:"Named sets of permissions."`
+
+	Session struct {
+		List   sessionList   `cmd:"" help:"List the sessions of a user."`
+		Revoke sessionRevoke `cmd:"" help:"End a session, or all of a user."`
+	} `cmd:"" help:"Signed-in browsers and devices."`
+
+	APIKey struct {
+		Add    apikeyAdd    `cmd:"" help:"Make an API key; it is shown this once."`
+		List   apikeyList   `cmd:"" help:"List the API keys of a user."`
+		Revoke apikeyRevoke `cmd:"" help:"End an API key."`
+	} `cmd:"" name:"apikey" help:"Keys for programs."`
+
+	Keys struct {
+		List   keysList   `cmd:"" help:"List signing keys."`
+		Rotate keysRotate `cmd:"" help:"Sign with a new key from now on; the old one goes on verifying."`
+		Revoke keysRevoke `cmd:"" help:"End a compromised key: its tokens die now."`
+		Prune  keysPrune  `cmd:"" help:"Carry out the schedule now: remove keys that are over, make the next ones."`
+	} `cmd:"" help:"Keys that sign tokens."`
+
+	Routes routes `cmd:"" help:"List what the server answers, and the door before each."`
+
+	Config struct {
+		Show configShow `cmd:"" help:"Show every setting in force, and where it comes from."`
+	} `cmd:"" name:"config" help:"Settings."`
+
+	Migrate struct {
+		Status migrateStatus `cmd:"" help:"Show which migrations are applied."`
+		Up     migrateUp     `cmd:"" help:"Apply what is pending."`
+	} `cmd:"" help:"The schema of the database."`
+
+	Version version `cmd:"" help:"Show the version."`
+}

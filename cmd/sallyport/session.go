@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/server/exchange"
+)
+
+// shownSession is a session as the HTTP API shows it to administrators.
+type shownSession struct {
+	ID        string    `json:"id"`
+	User      string    `json:"user"`
+	Device    string    `json:"device"`
+	Address   string    `json:"address"`
+	AMR       []string  `json:"amr"`
+	AAL       int       `json:"aal"`
+	CreatedAt time.Time `json:"created_at"`
+	LastSeen  time.Time `json:"last_seen_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+func showSession(s session.Session) shownSession {
+	return shownSession{
+		s.ID, s.Subject, s.UserAgent, s.Address, s.AMR, s.AAL, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(),
+	}
+}
+
+type sessionList struct{ who }
+
+func (c *sessionList) Run(ctx context.Context, p *program) error {
+	return p.manage(ctx, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		sessions, err := in.Accounts.Sessions(ctx, u.ID)
+		if err != nil {
+			return answer{}, err
+		}
+		out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(sessions))}
+		var rows [][]string
+		for _, s := range sessions {
+			out.Items = append(out.Items, showSession(s))
+			rows = append(rows, []string{
+				s.ID, orDash(shorten(s.UserAgent, 30)), orDash(s.Address), moment(s.CreatedAt), moment(s.LastSeenAt), moment(s.ExpiresAt),
+			})
+		}
+		return table(out, title(u)+" is not signed in anywhere",
+			[]string{"ID", "DEVICE", "ADDRESS", "SIGNED IN", "LAST SEEN", "ENDS"}, rows), nil
+	})
+}
+
+type sessionRevoke struct {
+	ID   string `arg:"" optional:"" help:"Id of the session."`
+	User string `placeholder:"USER" help:"End all sessions of this user instead."`
+}
+
+func (c *sessionRevoke) Run(ctx context.Context, p *program) error {
+	if (c.ID == "") == (c.User == "") {
+		return misused("name either the id of a session or --user USER")
+	}
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		if c.User != "" {
+			return c.all(ctx, in)
+		}
+		err := in.Accounts.EndSession(ctx, c.ID, "", origin)
+		if errors.Is(err, session.ErrNotFound) {
+			return answer{}, fmt.Errorf("there is no session %q; it may have ended already", c.ID)
+		}
+		return say(identified{c.ID}, "ended the session %s, with its tokens", c.ID), err
+	})
+}
+
+func (c *sessionRevoke) all(ctx context.Context, in *installation) (answer, error) {
+	u, err := in.named(ctx, c.User)
+	if err != nil {
+		return answer{}, err
+	}
+	sessions, err := in.Accounts.Sessions(ctx, u.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	out := exchange.List[identified]{Items: make([]identified, 0, len(sessions))}
+	for _, s := range sessions {
+		out.Items = append(out.Items, identified{s.ID})
+	}
+	return say(out, "signed %s out everywhere; API keys go on", title(u)),
+		in.Accounts.EndOtherSessions(ctx, u.ID, "", origin)
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/server/exchange"
+)
+
+// passwordFlags are how a secret comes in: never as an argument, which every user
+// of the machine can see.
+type passwordFlags struct {
+	Stdin bool   `name:"password-stdin" xor:"password" help:"Read the password from standard input (one line)."`
+	File  string `name:"password-file" xor:"password" placeholder:"FILE" help:"Read the password from a file (one line)."`
+}
+
+// who is a user on the command line.
+type who struct {
+	User string `arg:"" help:"User name, e-mail address or id."`
+}
+
+type userAdd struct {
+	Username string   `required:"" placeholder:"NAME" help:"Name to sign in with."`
+	Email    string   `placeholder:"ADDRESS" help:"E-mail address; it counts as not proved."`
+	Role     []string `placeholder:"ROLE" sep:"none" help:"Role, instead of the default ones; can be repeated."`
+	passwordFlags
+}
+
+func (*userAdd) Help() string {
+	return "Without a password the account cannot sign in; it can hold API keys."
+}
+
+func (c *userAdd) Run(ctx context.Context, p *program) error {
+	word, err := p.password(c.passwordFlags)
+	if err != nil {
+		return err
+	}
+	return p.change(ctx, mayCreate, func(in *installation) (answer, error) {
+		if err := in.rolesExist(ctx, c.Role...); err != nil {
+			return answer{}, err
+		}
+		u, err := in.Accounts.Add(ctx, account.Registration{
+			Username: c.Username, Email: c.Email, Password: word, Roles: c.Role,
+		}, origin)
+		if err != nil {
+			return answer{}, err
+		}
+		shown, err := in.shown(ctx, u)
+		text := fmt.Sprintf("added %s (%s), %s", title(u), u.ID, withRoles(shown.Roles))
+		if word == "" {
+			text += "; no password, so no sign-in"
+		}
+		return say(shown, "%s", text), err
+	})
+}
+
+// shown is the user with the roles of now, as the HTTP API shows it.
+func (in *installation) shown(ctx context.Context, u account.User) (exchange.User, error) {
+	roles, err := in.Accounts.Assigned(ctx, u.ID, "")
+	return exchange.NewUser(u, roles), err
+}
+
+func withRoles(roles []string) string {
+	switch len(roles) {
+	case 0:
+		return "without roles"
+	case 1:
+		return "with the role " + roles[0]
+	}
+	return "with the roles " + strings.Join(roles, ", ")
+}
+
+type userList struct {
+	Limit  int    `default:"50" placeholder:"N" help:"How many at most, up to 1000. Default: 50."`
+	Cursor string `placeholder:"CURSOR" help:"Go on after the page that ended with it."`
+	Status string `placeholder:"STATUS" help:"Only active or disabled ones."`
+	Query  string `placeholder:"TEXT" help:"Only those whose name, address or id begins with it."`
+}
+
+// maxList is how much one answer may hold.
+const maxList = 1000
+
+func (c *userList) Run(ctx context.Context, p *program) error {
+	if c.Limit < 1 || c.Limit > maxList {
+		return misused("--limit: expected a whole number from 1 to %d", maxList)
+	}
+	status := account.Status(c.Status)
+	if status != "" && status != account.Active && status != account.Disabled {
+		return misused("--status: expected active or disabled, got %q", c.Status)
+	}
+	return p.manage(ctx, func(in *installation) (answer, error) {
+		users, err := in.Accounts.Users(ctx, account.UserFilter{
+			Prefix: c.Query, Status: status, After: c.Cursor, Limit: c.Limit + 1,
+		})
+		if err != nil {
+			return answer{}, err
+		}
+		page := exchange.List[exchange.User]{Items: []exchange.User{}}
+		if len(users) > c.Limit {
+			users = users[:c.Limit]
+			page.NextCursor = users[c.Limit-1].ID
+		}
+		for _, u := range users {
+			shown, err := in.shown(ctx, u)
+			if err != nil {
+				return answer{}, err
+			}
+			page.Items = append(page.Items, shown)
+		}
+		return usersTable(page), nil
+	})
+}
+
+func usersTable(page exchange.List[exchange.User]) answer {
+	rows := make([][]string, 0, len(page.Items))
+	for _, u := range page.Items {
+		rows = append(rows, []string{u.Username, orDash(u.Email), orDash(strings.Join(u.Roles, ", ")), string(u.Status), date(u.CreatedAt), u.ID})
+	}
+	a := table(page, "no users", []string{"NAME", "EMAIL", "ROLES", "STATUS", "CREATED", "ID"}, rows)
+	return answer{a.v, func(w io.Writer) {
+		a.text(w)
+		if page.NextCursor != "" {
+			fmt.Fprintf(w, "\nThere are more: --cursor %s\n", page.NextCursor)
+		}
+	}}
+}
+
+type userShow struct{ who }
+
+func (c *userShow) Run(ctx context.Context, p *program) error {
+	return p.manage(ctx, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		shown, err := in.shown(ctx, u)
+		if err != nil {
+			return answer{}, err
+		}
+		email := orDash(shown.Email)
+		if shown.Email != "" && !shown.EmailVerified {
+			email += " (not verified)"
+		}
+		return lines(shown, [][2]string{
+			{"name", orDash(shown.Username)}, {"email", email}, {"status", string(shown.Status)},
+			{"roles", orDash(strings.Join(shown.Roles, ", "))}, {"created", moment(shown.CreatedAt)}, {"id", shown.ID},
+		}), nil
+	})
+}
+
+type userDisable struct{ who }
+
+func (c *userDisable) Run(ctx context.Context, p *program) error {
+	return c.change(ctx, p, "disabled %s: signed out everywhere, tokens and API keys refused", func(in *installation, u account.User) error {
+		return in.Accounts.Disable(ctx, u.ID, origin)
+	})
+}
+
+type userEnable struct{ who }
+
+func (c *userEnable) Run(ctx context.Context, p *program) error {
+	return c.change(ctx, p, "enabled %s: sign-in is possible again, and API keys work", func(in *installation, u account.User) error {
+		return in.Accounts.Enable(ctx, u.ID, origin)
+	})
+}
+
+type userPassword struct {
+	who
+	passwordFlags
+}
+
+func (c *userPassword) Run(ctx context.Context, p *program) error {
+	if !c.Stdin && c.File == "" {
+		return misused("where should the new password come from? Give --password-stdin or --password-file")
+	}
+	word, err := p.password(c.passwordFlags)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, p, "set a new password for %s: signed out everywhere, API keys go on", func(in *installation, u account.User) error {
+		return in.Accounts.SetPassword(ctx, u.ID, word, origin)
+	})
+}
+
+type userDelete struct{ who }
+
+func (c *userDelete) Run(ctx context.Context, p *program) error {
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		if err := in.Accounts.Delete(ctx, u.ID, origin); err != nil {
+			return answer{}, err
+		}
+		return say(identified{u.ID}, "deleted %s (%s) and everything that it held", title(u), u.ID), nil
+	})
+}
+
+// identified is what is left to say of something that is gone.
+type identified struct {
+	ID string `json:"id"`
+}
+
+type userRoleAdd struct {
+	who
+	Role string `arg:"" help:"Name of the role."`
+}
+
+func (c *userRoleAdd) Run(ctx context.Context, p *program) error {
+	return c.change(ctx, p, "%s has the role "+escape(c.Role)+" now", func(in *installation, u account.User) error {
+		if err := in.rolesExist(ctx, c.Role); err != nil {
+			return err
+		}
+		return in.Accounts.Assign(ctx, u.ID, c.Role, "", origin)
+	})
+}
+
+type userRoleRemove struct {
+	who
+	Role string `arg:"" help:"Name of the role."`
+}
+
+func (c *userRoleRemove) Run(ctx context.Context, p *program) error {
+	return c.change(ctx, p, "%s no longer has the role "+escape(c.Role), func(in *installation, u account.User) error {
+		if err := in.rolesExist(ctx, c.Role); err != nil {
+			return err
+		}
+		return in.Accounts.Unassign(ctx, u.ID, c.Role, "", origin)
+	})
+}
+
+// change does something to the user and shows the user as it is then.
+func (c *who) change(ctx context.Context, p *program, text string, do func(*installation, account.User) error) error {
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		u, err := in.named(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		if err := do(in, u); err != nil {
+			return answer{}, err
+		}
+		if u, err = in.Accounts.User(ctx, u.ID); err != nil {
+			return answer{}, err
+		}
+		shown, err := in.shown(ctx, u)
+		return say(shown, text, title(u)), err
+	})
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
