@@ -11,6 +11,7 @@ import (
 func BenchmarkRotate(b *testing.B) {
 	b.Run("postgres/family", func(b *testing.B) { sqltest.RotateFamily(b, durable(b)) })
 	b.Run("postgres/row-per-token", func(b *testing.B) { sqltest.RotateRow(b, durable(b).Transact) })
+	b.Run("postgres/row-per-token-plain-begin", func(b *testing.B) { sqltest.RotateRow(b, durable(b).TransactPlainly) })
 }
 
 func BenchmarkRevoke(b *testing.B) {

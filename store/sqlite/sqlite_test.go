@@ -304,7 +304,7 @@ func TestGoexitGivesTheTurnBack(t *testing.T) {
 func TestACancelledCallerDoesNotTakeTheOthersAlong(t *testing.T) {
 	db := open(t)
 	exec(t, db, "CREATE TABLE post (id INTEGER PRIMARY KEY)")
-	for round := range testenv.Count(20, 500) {
+	for round := range testenv.Count(5, 500) {
 		ran := make([]bool, 8)
 		errs, first := batch(t, db, len(ran), func(i int) error {
 			ctx, cancel := context.WithCancel(t.Context())

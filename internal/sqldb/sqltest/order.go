@@ -16,7 +16,7 @@ import (
 // they are: each must meet every entry, in order, however commits interleave.
 func Order(t *testing.T, db account.Store) {
 	ctx := t.Context()
-	rounds := testenv.Count(15, 300)
+	rounds := testenv.Count(8, 300)
 	done := make(chan struct{})
 	var writers, followers sync.WaitGroup
 	for i := range 64 {
