@@ -122,3 +122,6 @@ func (p *Program) Kill() {
 	p.cmd.Process.Kill()
 	<-p.done
 }
+
+// PID is the process's id.
+func (p *Program) PID() int { return p.cmd.Process.Pid }
