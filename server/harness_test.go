@@ -99,7 +99,7 @@ func openOn(t *testing.T, db account.Store, change ...func(*server.Config)) *hou
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Server.Close() })
-	h.MountHealth()
+	h.MountRoot()
 	say := func(w http.ResponseWriter, r *http.Request) error {
 		_, err := fmt.Fprint(w, "done for "+sallyport.From(r.Context()).Subject)
 		return err

@@ -331,6 +331,9 @@ func TestHealth(t *testing.T) {
 	h := open(t)
 	h.nobody().do("GET", "/healthz").want(200)
 	h.nobody().do("GET", "/readyz").want(200)
+	if a := h.nobody().do("GET", "/").want(303); a.header.Get("Location") != "/auth/" {
+		t.Error(a.header)
+	}
 }
 
 func TestEveryRouteNamesItsDoor(t *testing.T) {
@@ -348,7 +351,7 @@ func TestEveryRouteNamesItsDoor(t *testing.T) {
 		if !strings.Contains(pattern, "/assets/") && !map[string]bool{
 			"GET /auth/login": true, "POST /auth/login": true, "GET /auth/register": true, "POST /auth/register": true,
 			"POST /auth/refresh": true, "GET /auth/setup/{code}": true, "POST /auth/setup/{code}": true,
-			"GET /.well-known/jwks.json": true, "GET /healthz": true, "GET /readyz": true,
+			"GET /.well-known/jwks.json": true, "GET /{$}": true, "GET /healthz": true, "GET /readyz": true,
 		}[pattern] {
 			t.Errorf("%s is public", pattern)
 		}

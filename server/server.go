@@ -249,10 +249,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Routes.ServeHTTP(w, r)
 }
 
-// MountHealth registers GET /healthz, which answers while the process lives, and
-// GET /readyz, which answers 503 while requests cannot be served.
-func (s *Server) MountHealth() {
+// MountRoot registers what only a server that has the host to itself may: GET /
+// leads to the account page; GET /healthz answers while the process lives; GET
+// /readyz answers 503 while requests cannot be served.
+func (s *Server) MountRoot() {
 	anybody := sallyport.Public().NoCookie()
+	s.Routes.Handle("GET /{$}", anybody, http.RedirectHandler(s.config.basePath()+"/", http.StatusSeeOther))
 	say := func(w http.ResponseWriter) error {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")

@@ -46,7 +46,7 @@ func (*routes) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	srv.MountHealth()
+	srv.MountRoot()
 	return errors.Join(p.print(routesAnswer(srv.Routes)), srv.Close(), s.Close())
 }
 

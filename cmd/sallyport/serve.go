@@ -152,7 +152,7 @@ func (n *node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, n.store.Close())
 	}
-	n.MountHealth()
+	n.MountRoot()
 	return nil
 }
 
