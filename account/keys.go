@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"time"
 	"unicode/utf8"
@@ -46,14 +47,15 @@ func (k *NewKey) check(now time.Time) error {
 // CreateKey makes an API key for the owner. The key itself is returned once and
 // kept nowhere.
 func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Origin) (k apikey.Key, plain string, err error) {
-	now := time.Now()
+	now := present()
 	if err := in.check(now); err != nil {
 		return k, "", err
 	}
 	k, plain = apikey.Generate()
-	k.Owner, k.Name, k.Scopes, k.CreatedAt, k.ExpiresAt = owner, in.Name, in.Scopes, now, in.ExpiresAt
+	k.Owner, k.Name, k.Scopes = owner, in.Name, in.Scopes
+	k.CreatedAt, k.ExpiresAt = now, in.ExpiresAt.Truncate(time.Millisecond)
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		u, err := tx.Users.Lock(ctx, owner)
+		u, err := lock(ctx, tx, owner)
 		if err != nil {
 			return err
 		}
@@ -67,7 +69,10 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 		e.Detail = map[string]string{"apikey": k.ID, "name": k.Name}
 		return tx.Audit.Append(ctx, e)
 	})
-	return k, plain, err
+	if err != nil {
+		return apikey.Key{}, "", err
+	}
+	return k, plain, nil
 }
 
 // Keys returns the owner's API keys, newest first.
@@ -79,7 +84,10 @@ func (s *Service) Keys(ctx context.Context, owner string) (keys []apikey.Key, er
 // RevokeKey ends an API key of the owner ("" = anybody's, for administrators),
 // at once. [apikey.ErrNotFound] if there is none.
 func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) error {
-	now := time.Now()
+	if !storable(id) {
+		return apikey.ErrNotFound
+	}
+	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		there, err := tx.APIKeys.Revoke(ctx, id, owner)
 		if err != nil {
@@ -88,7 +96,7 @@ func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) err
 		if !there {
 			return p, apikey.ErrNotFound
 		}
-		e := o.Entry("apikey.revoke", owner, now)
+		e := o.Entry("apikey.revoke", cmp.Or(owner, id), now)
 		e.Detail = map[string]string{"apikey": id}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err

@@ -24,9 +24,17 @@ func foldUsername(name string) (string, error) {
 	if !plainText(name) {
 		return "", invalid("username", "has characters that a name cannot have")
 	}
+	if len(name) > 16*maxUsername { // composition makes a name shorter, but never by so much
+		return "", invalid("username", "has more than %d characters", maxUsername)
+	}
 	folded, err := precis.UsernameCaseMapped.String(name)
 	if err != nil || folded == "" {
 		return "", invalid("username", "may have letters, digits and . _ - only")
+	}
+	// A name that folds on when it is folded again would be found under one form
+	// and be taken under another.
+	if again, err := precis.UsernameCaseMapped.String(folded); err != nil || again != folded {
+		return "", invalid("username", "has characters that a name cannot have")
 	}
 	if utf8.RuneCountInString(folded) > maxUsername {
 		return "", invalid("username", "has more than %d characters", maxUsername)
@@ -47,21 +55,49 @@ func foldUsername(name string) (string, error) {
 // practice. It is normalised before it is looked at, so that a full-width @ is
 // an @ here already.
 func foldEmail(address string) (string, error) {
-	folded := strings.ToLower(norm.NFKC.String(address))
-	if !plainText(address) || len(folded) > maxEmail {
+	if !plainText(address) || len(address) > 4*maxEmail {
 		return "", invalid("email", "is not an e-mail address")
 	}
+	folded := lower(address)
 	parsed, err := mail.ParseAddress(folded)
-	if err != nil || parsed.Address != folded || strings.ContainsAny(folded, "\" <>()") {
+	if err != nil || parsed.Address != folded || len(folded) > maxEmail || lower(folded) != folded ||
+		strings.ContainsFunc(folded, unseen) || strings.ContainsAny(folded, `"<>()[]`) {
 		return "", invalid("email", "is not an e-mail address")
 	}
 	return folded, nil
+}
+
+func lower(s string) string { return norm.NFKC.String(strings.ToLower(norm.NFKC.String(s))) }
+
+// unseen reports whether nobody sees r: two addresses that look alike would be
+// different ones.
+func unseen(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
+
+// An identifier is what somebody types to say who they are.
+type identifier struct {
+	counted  string // what limits count by: folded, or as it came if it can be nobody's
+	username string // "" = it is none
+	email    string // "" = it is none
+}
+
+func parseIdentifier(typed string) identifier {
+	if name, err := foldUsername(typed); err == nil {
+		return identifier{counted: name, username: name}
+	}
+	if address, err := foldEmail(typed); err == nil {
+		return identifier{counted: address, email: address}
+	}
+	return identifier{counted: typed}
 }
 
 // plainText reports whether s is valid UTF-8 without control characters.
 func plainText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
+
+// storable reports whether a store can hold s, and so whether it is worth asking
+// for it.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // stripControls makes text that we did not ask for fit to be stored.
 func stripControls(s string) string {

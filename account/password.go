@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,53 +22,38 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 	if p.Session == "" {
 		return sess, "", ErrNoSession
 	}
-	a, err := s.attemptOf(ctx, p.Subject, current, o)
-	if err != nil {
-		return sess, "", err
-	}
-	match, err := s.verify(ctx, a)
-	if err != nil {
-		return sess, "", err
-	}
-	if !match {
-		return sess, "", s.failed(ctx, a, o)
-	}
-	if err := s.checkPassword(a.user, next); err != nil {
-		return sess, "", err
-	}
-	phc, err := s.Passwords.Hash(ctx, next)
-	if err != nil {
-		return sess, "", fmt.Errorf("hashing: %w", err)
-	}
-	return s.replacePassword(ctx, p.Session, a, phc, o)
-}
-
-// attemptOf is an attempt by somebody who is signed in: a stolen session must
-// not become a way to guess the password.
-func (s *Service) attemptOf(ctx context.Context, subject, current string, o Origin) (*attempt, error) {
-	u, err := s.User(ctx, subject)
+	u, err := s.User(ctx, p.Subject)
 	if errors.Is(err, ErrNotFound) {
-		return nil, ErrNoSession
+		return sess, "", ErrNoSession
 	}
 	if err != nil {
-		return nil, err
+		return sess, "", err
 	}
-	a := &attempt{now: time.Now(), name: u.UsernameNorm, user: u, password: current}
-	err = s.Store.View(ctx, func(tx Tx) error {
-		head, err := tx.Log.Head(ctx)
+	// Looked at first: a weak new password is no failed attempt at the current one.
+	if err := s.checkPassword(u, next); err != nil {
+		return sess, "", err
+	}
+	// Counted like a sign-in: a stolen session must not become a way to guess the
+	// password.
+	a := &attempt{
+		action: "password.change", name: cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID), password: current,
+		find: func(ctx context.Context, tx Tx) (User, error) { return tx.Users.ByID(ctx, u.ID) },
+	}
+	err = s.prove(ctx, a, o, func() error {
+		phc, err := s.Passwords.Hash(ctx, next)
 		if err != nil {
-			return err
+			return fmt.Errorf("hashing: %w", err)
 		}
-		a.position = head.Position
-		a.phc, err = tx.Credentials.Password(ctx, subject)
+		sess, cookie, err = s.replacePassword(ctx, p.Session, a, phc, o)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return session.Session{}, "", err
 	}
-	return a, s.spend(ctx, a, o)
+	return sess, cookie, nil
 }
 
+// replacePassword sets the hash and ends what does not survive it.
 func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {
 	cookie = secret.NewToken()
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
@@ -75,29 +61,28 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if err != nil {
 			return p, err
 		}
-		if err := s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address); err != nil {
+		goesOn, dead, err := s.survivors(ctx, tx, u.ID, current, a.now)
+		if err != nil {
+			return p, err
+		}
+		// This locks what goes on; it gets its position below, when there is one.
+		// Nothing may wait behind the log's counter row.
+		if err := renew(ctx, tx, goesOn, current, cookie, a.position, a.now); err != nil {
 			return p, err
 		}
 		if err := tx.Credentials.SetPassword(ctx, u.ID, phc, a.now); err != nil {
 			return p, err
 		}
-		// The session that goes on is locked now and gets its position below:
-		// nothing may wait behind the log's counter row.
-		if err := s.renew(ctx, tx, current, cookie, a.position, a.now); err != nil {
-			return p, err
-		}
-		dead, err := s.passwordChanged(ctx, tx, u.ID, current, a.now)
-		if err != nil {
+		if err := s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address); err != nil {
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
 			return p, err
 		}
-		p, err = appendKills(ctx, tx, u.ID, dead...)
-		if err != nil {
+		if p, err = appendKills(ctx, tx, u.ID, dead...); err != nil {
 			return p, err
 		}
-		if err := s.renew(ctx, tx, current, cookie, p, a.now); err != nil {
+		if err := renew(ctx, tx, goesOn, current, cookie, p, a.now); err != nil {
 			return p, err
 		}
 		sess, err = tx.Sessions.ByID(ctx, current)
@@ -106,31 +91,31 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 	return sess, cookie, err
 }
 
-// passwordChanged ends the other sessions. The subject's roles are appended
-// beside them, which changes nothing: so that the log has a position for the
-// change even when there is no other session.
-func (s *Service) passwordChanged(ctx context.Context, tx Tx, user, current string, now time.Time) ([]revoke.Entry, error) {
-	var dead []revoke.Entry
+// survivors returns the sessions that a password change leaves alone, and the
+// entries that end the others.
+func (s *Service) survivors(ctx context.Context, tx Tx, user, current string, now time.Time) (goesOn []string, dead []revoke.Entry, err error) {
+	// Every node may remember the cookie that the current session had.
+	renewed := s.notice(revoke.Session, current, now)
 	if !s.KeepOtherSessions {
-		var err error
-		if dead, err = s.endOthers(ctx, tx, user, current, "password changed", now); err != nil {
-			return nil, err
-		}
+		dead, err = s.endOthers(ctx, tx, user, current, "password changed", now)
+		return []string{current}, append(dead, renewed), err
 	}
-	if len(dead) > 0 {
-		return dead, nil
+	all, err := tx.Sessions.List(ctx, user)
+	for _, sess := range all {
+		goesOn = append(goesOn, sess.ID)
 	}
-	overlay, err := s.overlay(ctx, tx, user, "", now)
-	return []revoke.Entry{overlay}, err
+	return goesOn, []revoke.Entry{renewed}, err
 }
 
-// renew gives the session that goes on its new cookie and position, and its
-// family the position.
-func (s *Service) renew(ctx context.Context, tx Tx, id, cookie string, p revoke.Position, now time.Time) error {
-	if err := tx.Families.Advance(ctx, id, p); err != nil {
-		return err
+// renew moves the families of the sessions that go on to p, past what ended the
+// others, and gives the current session its new cookie.
+func renew(ctx context.Context, tx Tx, goesOn []string, current, cookie string, p revoke.Position, now time.Time) error {
+	for _, id := range goesOn {
+		if err := tx.Families.Advance(ctx, id, p); err != nil {
+			return err
+		}
 	}
-	err := tx.Sessions.Rotate(ctx, id, secret.Hash(cookie), p, now)
+	err := tx.Sessions.Rotate(ctx, current, secret.Hash(cookie), p, now)
 	if errors.Is(err, session.ErrNotFound) {
 		return ErrNoSession
 	}
@@ -138,7 +123,7 @@ func (s *Service) renew(ctx context.Context, tx Tx, id, cookie string, p revoke.
 }
 
 // SetPassword replaces a user's password on an administrator's behalf and ends
-// everything that the user holds.
+// all of the user's sessions and tokens. API keys stay.
 func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) error {
 	u, err := s.User(ctx, user)
 	if err != nil {
@@ -151,14 +136,21 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 	if err != nil {
 		return fmt.Errorf("hashing: %w", err)
 	}
-	now := time.Now()
+	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := tx.Users.Lock(ctx, user); err != nil {
+		if _, err := lock(ctx, tx, user); err != nil {
+			return p, err
+		}
+		dead, err := s.kill(ctx, tx, user, "password set", now)
+		if err != nil {
 			return p, err
 		}
 		if err := tx.Credentials.SetPassword(ctx, user, phc, now); err != nil {
 			return p, err
 		}
-		return s.endUser(ctx, tx, user, "password.set", now, o)
+		if err := tx.Audit.Append(ctx, o.Entry("password.set", user, now)); err != nil {
+			return p, err
+		}
+		return appendKills(ctx, tx, user, dead)
 	})
 }

@@ -2,11 +2,13 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
@@ -47,7 +49,7 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 	if err != nil {
 		return nil, err
 	}
-	return out, s.mint(out, family, rev, now)
+	return s.mint(out, family, rev, now)
 }
 
 // Add creates an account on an administrator's behalf. With no roles named it
@@ -56,11 +58,14 @@ func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, err
 	if in.Roles == nil {
 		in.Roles = s.DefaultRoles
 	}
-	d, err := s.prepare(ctx, in, time.Now())
+	d, err := s.prepare(ctx, in, present())
 	if err != nil {
 		return User{}, err
 	}
-	return d.user, s.Store.Update(ctx, func(tx Tx) error { return d.create(ctx, tx, "user.add", o) })
+	if err := s.Store.Update(ctx, func(tx Tx) error { return d.create(ctx, tx, "user.add", o) }); err != nil {
+		return User{}, err
+	}
+	return d.user, nil
 }
 
 // SetUp creates the first administrator and signs them in, without tokens. It is
@@ -94,7 +99,10 @@ func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*Signed
 		out, _, err = s.start(ctx, tx, d.user, rev, now, false, o)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // HasAdmin reports whether there is an active administrator.
@@ -126,7 +134,7 @@ func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (
 		}
 		u.Email = in.Email
 	}
-	d := &draft{user: u, roles: in.Roles}
+	d := &draft{user: u, roles: sorted(in.Roles)}
 	if in.Password == "" {
 		return d, nil
 	}
@@ -156,8 +164,15 @@ func (d *draft) create(ctx context.Context, tx Tx, action string, o Origin) erro
 		}
 	}
 	for _, role := range d.roles {
-		if _, err := tx.Roles.Assign(ctx, d.user.ID, role, ""); err != nil {
-			return fmt.Errorf("assigning role %q: %w", role, err)
+		if err := authz.CheckRoleName(role); err != nil {
+			return invalid("roles", "%v", err)
+		}
+		_, err := tx.Roles.Assign(ctx, d.user.ID, role, "")
+		if errors.Is(err, authz.ErrNotFound) {
+			return invalid("roles", "name %q, and there is no such role", role)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	e := o.Entry(action, d.user.ID, d.user.CreatedAt)

@@ -8,7 +8,6 @@ package account
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -19,6 +18,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -82,6 +82,10 @@ func (o Origin) Entry(action, target string, now time.Time) audit.Entry {
 	return e
 }
 
+// present is the time in the precision of the stores, so that what is returned
+// is what will be read.
+func present() time.Time { return time.Now().Truncate(time.Millisecond) }
+
 // change runs f in one transaction and returns once this node's cursor has
 // passed what f appended: before a change is answered it is in force.
 func (s *Service) change(ctx context.Context, f func(Tx) (revoke.Position, error)) error {
@@ -113,13 +117,21 @@ func (s *Service) CatchUp(ctx context.Context, p revoke.Position) error {
 // position is where a credential begins: read before anything is verified, and
 // now is read before it, so that what is minted never outlives its entries.
 func (s *Service) position(ctx context.Context) (p revoke.Position, now time.Time, err error) {
-	now = time.Now()
+	now = present()
 	err = s.Store.View(ctx, func(tx Tx) error {
 		head, err := tx.Log.Head(ctx)
 		p = head.Position
 		return err
 	})
 	return p, now, err
+}
+
+// lock locks the user, and refuses at once what can be nobody's id.
+func lock(ctx context.Context, tx Tx, id string) (User, error) {
+	if !secret.IsID(userPrefix, id) {
+		return User{}, ErrNotFound
+	}
+	return tx.Users.Lock(ctx, id)
 }
 
 // began reports whether what began at p may still be finished for u: it may not
@@ -148,6 +160,12 @@ func (s *Service) killEntry(kind revoke.Kind, id string, now time.Time) revoke.E
 	}
 }
 
+// notice tells every node to read something anew. It only has to outlive the
+// nodes' way of reading the log.
+func (s *Service) notice(kind revoke.Kind, id string, now time.Time) revoke.Entry {
+	return revoke.Entry{Effect: revoke.Notice, Kind: kind, ID: id, CreatedAt: now, ExpiresAt: now.Add(24 * time.Hour)}
+}
+
 // appendKills appends as the last thing in a transaction, and moves the user's
 // last kill there.
 func appendKills(ctx context.Context, tx Tx, user string, entries ...revoke.Entry) (revoke.Position, error) {
@@ -162,6 +180,9 @@ func (s *Service) log() *slog.Logger { return cmp.Or(s.Log, slog.Default()) }
 
 // User returns the user with that id.
 func (s *Service) User(ctx context.Context, id string) (u User, err error) {
+	if !secret.IsID(userPrefix, id) {
+		return u, ErrNotFound
+	}
 	err = s.Store.View(ctx, func(tx Tx) error { u, err = tx.Users.ByID(ctx, id); return err })
 	return u, err
 }
@@ -174,17 +195,17 @@ func (s *Service) Find(ctx context.Context, nameOrID string) (u User, err error)
 }
 
 func find(ctx context.Context, tx Tx, who string) (User, error) {
-	if u, err := tx.Users.ByID(ctx, who); !errors.Is(err, ErrNotFound) {
-		return u, err
+	if secret.IsID(userPrefix, who) { // no name begins like one
+		return tx.Users.ByID(ctx, who)
 	}
-	if name, err := foldUsername(who); err == nil {
-		return tx.Users.ByUsername(ctx, name)
-	}
-	address, err := foldEmail(who)
-	if err != nil {
+	id := parseIdentifier(who)
+	switch {
+	case id.username != "":
+		return tx.Users.ByUsername(ctx, id.username)
+	case id.email == "":
 		return User{}, ErrNotFound
 	}
-	users, err := tx.Users.ByEmail(ctx, address)
+	users, err := tx.Users.ByEmail(ctx, id.email)
 	switch {
 	case err != nil:
 		return User{}, err
@@ -198,12 +219,18 @@ func find(ctx context.Context, tx Tx, who string) (User, error) {
 
 // Users returns users in order of id.
 func (s *Service) Users(ctx context.Context, f UserFilter) (us []User, err error) {
+	if !storable(f.Prefix) || !storable(f.After) {
+		return nil, nil
+	}
 	err = s.Store.View(ctx, func(tx Tx) error { us, err = tx.Users.List(ctx, f); return err })
 	return us, err
 }
 
 // Audit returns entries of the audit log, newest first.
 func (s *Service) Audit(ctx context.Context, f audit.Filter) (es []audit.Entry, err error) {
+	if !storable(f.Actor) || !storable(f.Action) || !storable(f.Target) || !storable(f.Before) {
+		return nil, nil
+	}
 	err = s.Store.View(ctx, func(tx Tx) error { es, err = tx.Audit.List(ctx, f); return err })
 	return es, err
 }

@@ -38,47 +38,78 @@ type SignedIn struct {
 // The order is what makes it safe: the position is read first, the attempt is
 // spent before the hash, the hash runs outside any transaction, and creation
 // locks the user and looks again at everything that was verified.
-func (s *Service) SignIn(ctx context.Context, in SignIn, o Origin) (*SignedIn, error) {
-	a, err := s.attempt(ctx, in, o)
+func (s *Service) SignIn(ctx context.Context, in SignIn, o Origin) (out *SignedIn, err error) {
+	id := parseIdentifier(in.Identifier)
+	a := &attempt{action: "user.sign_in", name: id.counted, password: in.Password, find: id.find}
+	err = s.prove(ctx, a, o, func() error {
+		out, err = s.admit(ctx, a, in.WithTokens, o)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	match, err := s.verify(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	if !match {
-		return nil, s.failed(ctx, a, o)
-	}
-	out, err := s.admit(ctx, a, in, o)
-	if errors.Is(err, ErrInvalidCredentials) {
-		return nil, s.failed(ctx, a, o)
-	}
-	return out, err
+	return out, nil
 }
 
-// attempt is one try at a password.
+// An attempt is one try at a password.
 type attempt struct {
-	name     string // what the limits count by: folded, whether it exists or not
+	action   string // what the password is asked for, as audited
+	name     string // what the limits count by, whether it exists or not
 	password string
+	find     func(context.Context, Tx) (User, error)
+
+	now      time.Time
+	position revoke.Position
 	user     User   // zero if there is none
 	phc      string // hash to compare with; "" if there is none
 	rehashed string // newer hash of the same password; "" if none is needed
-	position revoke.Position
-	now      time.Time
 }
 
-// attempt reads the position and the user, and spends one try.
-func (s *Service) attempt(ctx context.Context, in SignIn, o Origin) (*attempt, error) {
-	a := &attempt{now: time.Now(), name: foldIdentifier(in.Identifier), password: in.Password}
+// prove runs f once the password of the attempt is found right. f changes
+// nothing unless [Service.recheck] says that everything still is as it was.
+func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() error) error {
+	if err := s.read(ctx, a); err != nil {
+		return err
+	}
+	if err := s.spend(ctx, a, o); err != nil {
+		return err
+	}
+	for {
+		match, err := s.verify(ctx, a)
+		if err != nil {
+			return err
+		}
+		if !match {
+			return s.failed(ctx, a, o)
+		}
+		switch err := f(); {
+		case errors.Is(err, ErrInvalidCredentials):
+			return s.failed(ctx, a, o)
+		case !errors.Is(err, errRehashed):
+			return err
+		}
+		if err := s.read(ctx, a); err != nil {
+			return err
+		}
+	}
+}
+
+// errRehashed means that a sign-in beside this one replaced the hash with a newer
+// one of the same password: there is no more to it than to look at that one.
+var errRehashed = errors.New("password was rehashed meanwhile")
+
+// read reads the position, and then the user.
+func (s *Service) read(ctx context.Context, a *attempt) error {
+	a.now, a.user, a.phc = present(), User{}, ""
 	err := s.Store.View(ctx, func(tx Tx) error {
 		head, err := tx.Log.Head(ctx)
 		if err != nil {
 			return err
 		}
 		a.position = head.Position
-		a.user, err = signInUser(ctx, tx, a.name)
+		a.user, err = a.find(ctx, tx)
 		if errors.Is(err, ErrNotFound) {
+			a.user = User{}
 			return nil
 		}
 		if err == nil {
@@ -87,11 +118,30 @@ func (s *Service) attempt(ctx context.Context, in SignIn, o Origin) (*attempt, e
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading account: %w", err)
+		return fmt.Errorf("reading account: %w", err)
 	}
-	return a, s.spend(ctx, a, o)
+	return nil
 }
 
+// find finds the user by name, or by an address that the user has proved.
+func (id identifier) find(ctx context.Context, tx Tx) (User, error) {
+	switch {
+	case id.username != "":
+		return tx.Users.ByUsername(ctx, id.username)
+	case id.email == "":
+		return User{}, ErrNotFound
+	}
+	users, err := tx.Users.ByEmail(ctx, id.email)
+	if err != nil {
+		return User{}, err
+	}
+	if len(users) == 0 || !users[0].EmailVerified {
+		return User{}, ErrNotFound
+	}
+	return users[0], nil
+}
+
+// spend pays for one look at the password.
 func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 	var wait time.Duration
 	err := s.Store.Update(ctx, func(tx Tx) (err error) {
@@ -99,8 +149,8 @@ func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 		if err != nil || wait == 0 {
 			return err
 		}
-		e := o.Entry("user.sign_in", a.user.ID, a.now)
-		e.Outcome, e.Detail = audit.Failure, map[string]string{"reason": "limit"}
+		e := o.Entry(a.action, a.user.ID, a.now)
+		e.Outcome, e.Detail = audit.Failure, map[string]string{"method": "pwd", "reason": "limit"}
 		return tx.Audit.Append(ctx, e)
 	})
 	if err != nil {
@@ -112,38 +162,9 @@ func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 	return nil
 }
 
-// foldIdentifier is the name under which attempts are counted: the user name or
-// address folded as in the store, or, if it can be neither, as it came.
-func foldIdentifier(id string) string {
-	if name, err := foldUsername(id); err == nil {
-		return name
-	}
-	if address, err := foldEmail(id); err == nil {
-		return address
-	}
-	return id
-}
-
-// signInUser finds the user by name, or by an address that the user has proved.
-func signInUser(ctx context.Context, tx Tx, folded string) (User, error) {
-	if _, err := foldUsername(folded); err == nil {
-		return tx.Users.ByUsername(ctx, folded)
-	}
-	if _, err := foldEmail(folded); err != nil {
-		return User{}, ErrNotFound
-	}
-	users, err := tx.Users.ByEmail(ctx, folded)
-	if err != nil {
-		return User{}, err
-	}
-	if len(users) == 0 || !users[0].EmailVerified {
-		return User{}, ErrNotFound
-	}
-	return users[0], nil
-}
-
 // verify does the work of a hash whoever it is, and only then looks at who it is.
 func (s *Service) verify(ctx context.Context, a *attempt) (bool, error) {
+	a.rehashed = ""
 	result, err := s.Passwords.Verify(ctx, a.phc, a.password)
 	if errors.Is(err, password.ErrUnknownFormat) {
 		s.log().ErrorContext(ctx, "stored password hash is unreadable", "user", a.user.ID)
@@ -166,7 +187,7 @@ func (s *Service) verify(ctx context.Context, a *attempt) (bool, error) {
 
 // failed records a failure and returns the one answer to all of them.
 func (s *Service) failed(ctx context.Context, a *attempt, o Origin) error {
-	e := o.Entry("user.sign_in", a.user.ID, a.now)
+	e := o.Entry(a.action, a.user.ID, a.now)
 	e.Outcome, e.Detail = audit.Failure, map[string]string{"method": "pwd"}
 	if err := s.Store.Update(ctx, func(tx Tx) error { return tx.Audit.Append(ctx, e) }); err != nil {
 		return fmt.Errorf("auditing: %w", err)
@@ -175,7 +196,7 @@ func (s *Service) failed(ctx context.Context, a *attempt, o Origin) error {
 }
 
 // admit starts the session, if everything still is as it was verified.
-func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*SignedIn, error) {
+func (s *Service) admit(ctx context.Context, a *attempt, withTokens bool, o Origin) (*SignedIn, error) {
 	var out *SignedIn
 	var family *token.Family
 	err := s.Store.Update(ctx, func(tx Tx) error {
@@ -184,20 +205,21 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 			return err
 		}
 		if a.rehashed != "" {
+			// Compared and set, or it could undo a password change.
 			if _, err := tx.Credentials.ReplacePassword(ctx, u.ID, a.phc, a.rehashed, a.now); err != nil {
 				return err
 			}
 		}
-		if err := s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address); err != nil {
+		out, family, err = s.start(ctx, tx, u, a.position, a.now, withTokens, o)
+		if err != nil {
 			return err
 		}
-		out, family, err = s.start(ctx, tx, u, a.position, a.now, in.WithTokens, o)
-		return err
+		return s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return out, s.mint(out, family, a.position, a.now)
+	return s.mint(out, family, a.position, a.now)
 }
 
 // recheck locks the user and makes sure that what was verified is still so: a
@@ -215,11 +237,13 @@ func (s *Service) recheck(ctx context.Context, tx Tx, a *attempt) (User, error) 
 		return u, err
 	}
 	head, err := tx.Log.Head(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return u, err
-	}
-	if phc != a.phc || !u.began(a.position, head.Position) {
+	case !u.began(a.position, head.Position):
 		return u, ErrInvalidCredentials
+	case phc != a.phc:
+		return u, errRehashed
 	}
 	return u, nil
 }
@@ -255,11 +279,15 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, p revoke.Position, n
 }
 
 // mint adds the tokens of a family, if there is one, once everything is committed.
-func (s *Service) mint(out *SignedIn, family *token.Family, rev revoke.Position, now time.Time) (err error) {
-	if family != nil {
-		out.Tokens, err = s.tokens(*family, out.Session, out.Roles, rev, now)
+func (s *Service) mint(out *SignedIn, family *token.Family, rev revoke.Position, now time.Time) (*SignedIn, error) {
+	if family == nil {
+		return out, nil
 	}
-	return err
+	var err error
+	if out.Tokens, err = s.tokens(*family, out.Session, out.Roles, rev, now); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // clip bounds what a client says of itself.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -22,19 +23,31 @@ func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, everywher
 		return s.signOutEverywhere(ctx, p.Subject, o)
 	}
 	err := s.EndSession(ctx, p.Session, p.Subject, o)
-	if errors.Is(err, session.ErrNotFound) {
-		return nil // somebody was faster
+	if !errors.Is(err, session.ErrNotFound) {
+		return err
 	}
-	return err
+	// Somebody was faster, perhaps on another node: obey that before it is answered.
+	head, _, err := s.position(ctx)
+	if err != nil {
+		return err
+	}
+	return s.CatchUp(ctx, head)
 }
 
 func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origin) error {
-	now := time.Now()
+	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := tx.Users.Lock(ctx, subject); err != nil {
+		if _, err := lock(ctx, tx, subject); err != nil {
 			return p, err
 		}
-		return s.endUser(ctx, tx, subject, "user.sign_out_everywhere", now, o)
+		dead, err := s.kill(ctx, tx, subject, "signed out everywhere", now)
+		if err != nil {
+			return p, err
+		}
+		if err := tx.Audit.Append(ctx, o.Entry("user.sign_out_everywhere", subject, now)); err != nil {
+			return p, err
+		}
+		return appendKills(ctx, tx, subject, dead)
 	})
 }
 
@@ -42,19 +55,17 @@ func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origi
 func (s *Service) Sessions(ctx context.Context, subject string) ([]session.Session, error) {
 	var all []session.Session
 	err := s.Store.View(ctx, func(tx Tx) (err error) { all, err = tx.Sessions.List(ctx, subject); return err })
-	now, live := time.Now(), all[:0]
-	for _, sess := range all {
-		if sess.Alive(now) {
-			live = append(live, sess)
-		}
-	}
-	return live, err
+	now := present()
+	return slices.DeleteFunc(all, func(sess session.Session) bool { return !sess.Alive(now) }), err
 }
 
 // EndSession ends one session of the subject ("" = anybody's, for administrators),
 // its family and its access tokens. [session.ErrNotFound] if there is none.
 func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) error {
-	now := time.Now()
+	if !storable(id) {
+		return session.ErrNotFound
+	}
+	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		sess, err := tx.Sessions.ByID(ctx, id)
 		if err != nil {
@@ -85,14 +96,17 @@ func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) 
 // EndOtherSessions ends all of the subject's sessions but one ("" = all), with
 // their families and access tokens.
 func (s *Service) EndOtherSessions(ctx context.Context, subject, keep string, o Origin) error {
-	now := time.Now()
+	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := tx.Users.Lock(ctx, subject); err != nil {
+		if _, err := lock(ctx, tx, subject); err != nil {
 			return p, err
 		}
 		dead, err := s.endOthers(ctx, tx, subject, keep, "ended", now)
-		if err != nil || len(dead) == 0 {
+		if err != nil {
 			return p, err
+		}
+		if len(dead) == 0 { // but perhaps another node ended them a moment ago
+			return tx.Log.Append(ctx)
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("session.end_others", subject, now)); err != nil {
 			return p, err
@@ -110,7 +124,7 @@ func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason st
 	if err != nil {
 		return nil, err
 	}
-	dead := make([]revoke.Entry, 0, len(ended)+1)
+	dead := make([]revoke.Entry, 0, len(ended))
 	for _, sess := range ended {
 		dead = append(dead, s.killEntry(revoke.Session, sess.ID, now))
 	}

@@ -24,9 +24,10 @@ type Tokens struct {
 
 // tokens writes an access token and the refresh token of the family's counter.
 func (s *Service) tokens(f token.Family, sess session.Session, roles []string, rev revoke.Position, now time.Time) (*Tokens, error) {
+	expiry := s.accessExpiry(sess, now)
 	access, err := s.Sign(&token.Claims{
 		Issuer: s.Issuer, Audience: []string{s.Issuer}, Subject: f.Subject, ClientID: f.Client,
-		ID: secret.NewID("tok"), IssuedAt: now, Expiry: now.Add(s.accessLifetime()),
+		ID: secret.NewID("tok"), IssuedAt: now, Expiry: expiry,
 		Rev: rev.String(), Session: f.Session, Grant: f.Grant, Org: sess.Org, Scopes: f.Scope,
 		Roles: atLeastEmpty(roles), AllRoles: true,
 		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: acr(sess.AAL),
@@ -38,7 +39,20 @@ func (s *Service) tokens(f token.Family, sess session.Session, roles []string, r
 	if err != nil {
 		return nil, err
 	}
-	return &Tokens{Access: access, ExpiresIn: s.accessLifetime(), Refresh: refresh, ExpiresAt: f.ExpiresAt}, nil
+	return &Tokens{Access: access, ExpiresIn: expiry.Sub(now), Refresh: refresh, ExpiresAt: f.ExpiresAt}, nil
+}
+
+// accessExpiry is the end of an access token, which never outlives its session:
+// when that expires, no entry in the log says so.
+func (s *Service) accessExpiry(sess session.Session, now time.Time) time.Time {
+	return earlier(now.Add(s.accessLifetime()), sess.ExpiresAt)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // atLeastEmpty makes "no roles" explicit: a token without the claim says nothing.
@@ -55,7 +69,8 @@ func (s *Service) newFamily(sess session.Session) *token.Family {
 	return &token.Family{
 		ID: token.NewFamilyID(), Session: sess.ID, Subject: sess.Subject, Client: FirstParty,
 		KeyVersion: s.Refreshes.Current, Position: sess.Position,
-		CreatedAt: sess.CreatedAt, RotatedAt: sess.CreatedAt, ExpiresAt: sess.CreatedAt.Add(s.familyLifetime()),
+		CreatedAt: sess.CreatedAt, RotatedAt: sess.CreatedAt,
+		ExpiresAt: earlier(sess.CreatedAt.Add(s.familyLifetime()), sess.ExpiresAt),
 	}
 }
 
@@ -171,11 +186,10 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 	if p.Session == "" || p.Scopes != nil {
 		return "", ErrNoToken
 	}
-	now := time.Now()
+	now := present()
 	c := &token.Claims{
 		Issuer: s.Issuer, Audience: []string{audience}, Subject: p.Subject, ClientID: FirstParty,
-		ID: secret.NewID("tok"), IssuedAt: now, Expiry: now.Add(s.accessLifetime()),
-		Session: p.Session, AllRoles: true,
+		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session, AllRoles: true,
 	}
 	err := s.Store.View(ctx, func(tx Tx) error {
 		head, err := tx.Log.Head(ctx) // before the session: what ends it afterwards is later
@@ -183,14 +197,14 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 			return err
 		}
 		sess, err := tx.Sessions.ByID(ctx, p.Session)
-		if errors.Is(err, session.ErrNotFound) || err == nil && !sess.Alive(now) {
+		if errors.Is(err, session.ErrNotFound) || err == nil && (sess.Subject != p.Subject || !sess.Alive(now)) {
 			return ErrNoSession
 		}
 		if err != nil {
 			return err
 		}
 		roles, err := tx.Roles.Assigned(ctx, p.Subject, sess.Org)
-		c.Rev, c.Org, c.Roles = head.Position.String(), sess.Org, atLeastEmpty(roles)
+		c.Rev, c.Org, c.Roles, c.Expiry = head.Position.String(), sess.Org, atLeastEmpty(roles), s.accessExpiry(sess, now)
 		c.AuthTime, c.AMR, c.ACR = sess.AuthTime, sess.AMR, acr(sess.AAL)
 		return err
 	})
