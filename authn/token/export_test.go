@@ -15,3 +15,6 @@ func ParseClaims(payload string) (*Claims, error) {
 
 // Public reports whether a guarded connection may go to a.
 func Public(a netip.Addr) bool { return public(a) }
+
+// RefreshHash is the keyed hash of a refresh token.
+var RefreshHash = refreshHash
