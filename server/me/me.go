@@ -117,7 +117,7 @@ func list(s []string) []string {
 
 type shownSession struct {
 	ID        string    `json:"id"`
-	Device    string    `json:"device"` // what the browser says of itself
+	Device    string    `json:"device"` // as the browser says of itself: a hint
 	Address   string    `json:"address"`
 	CreatedAt time.Time `json:"created_at"`
 	LastSeen  time.Time `json:"last_seen_at"`
@@ -134,7 +134,7 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(all))}
 	for _, s := range all {
 		out.Items = append(out.Items, shownSession{
-			s.ID, s.UserAgent, s.Address, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(), s.ID == p.Session,
+			s.ID, device(s.UserAgent), s.Address, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(), s.ID == p.Session,
 		})
 	}
 	return exchange.JSON(w, http.StatusOK, out)
@@ -261,7 +261,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 	shown := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
 	for _, s := range sessions {
 		shown.Sessions = append(shown.Sessions, web.Session{
-			Device: s.UserAgent, Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
+			Device: device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
 		})
 	}
 	return h.Pages.Show(w, "account", shown)
