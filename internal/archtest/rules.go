@@ -98,12 +98,15 @@ var bans = []ban{
 	}, []string{"cmd/**"}, false, "they sit behind small seams, so that a user's program brings its own"},
 	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**"}, false,
 		"package flag has one global set, and it is the user's program's"},
-	{"testing in a program", []string{"testing"}, []string{"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process"}, false,
+	{"testing in a program", []string{"testing"}, []string{
+		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/sqldb/sqltest",
+	}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
 		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/store/storetest", modulePath + "/sallytest",
-	}, []string{"internal/testdb/**", "store/storetest/**"}, false, "only tests import what is made for tests"},
+		modulePath + "/internal/sqldb/sqltest",
+	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
 	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres"}, false,

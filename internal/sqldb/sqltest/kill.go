@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,15 +19,15 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// target names the database to the child process.
-const target = "SALLYPORT_TEST_KILL_TARGET"
+// target is the argument before the name of the database, for the child process.
+const target = "write-until-killed"
 
 // Kill writes to the database at dsn from a child process, kills that with
 // SIGKILL, and checks that whatever it was told is kept is there, and nothing is
 // there by half. The child is the same test of the same binary.
 func Kill(t *testing.T, dsn func(*testing.T) string, open func(dsn string) (account.Store, error)) {
-	if name := os.Getenv(target); name != "" {
-		db, err := open(name)
+	if i := slices.Index(os.Args, target); i > 0 {
+		db, err := open(os.Args[i+1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,8 +84,7 @@ func writeOne(tx account.Tx, id string) error {
 // all of them.
 func killed(t *testing.T, name string, after int, acknowledged map[string]bool) {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), target+"="+name)
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", target, name)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
