@@ -391,4 +391,3 @@ func (n *node) found(cookie string) bool {
 func contains(es []audit.Entry, secret string) bool {
 	return slices.ContainsFunc(es, func(e audit.Entry) bool { return strings.Contains(fmt.Sprint(e), secret) })
 }
-

@@ -55,7 +55,7 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 	k.Owner, k.Name, k.Scopes = owner, in.Name, in.Scopes
 	k.CreatedAt, k.ExpiresAt = now, in.ExpiresAt.Truncate(time.Millisecond)
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		u, err := lock(ctx, tx, owner)
+		u, err := tx.Users.Lock(ctx, owner)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *Service) Keys(ctx context.Context, owner string) (keys []apikey.Key, er
 // RevokeKey ends an API key of the owner ("" = anybody's, for administrators),
 // at once. [apikey.ErrNotFound] if there is none.
 func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) error {
-	if !storable(id) {
+	if !plainText(id) { // no store would take it
 		return apikey.ErrNotFound
 	}
 	now := present()

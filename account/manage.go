@@ -12,7 +12,7 @@ import (
 func (s *Service) Disable(ctx context.Context, user string, o Origin) error {
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		u, err := lock(ctx, tx, user)
+		u, err := tx.Users.Lock(ctx, user)
 		if err != nil {
 			return p, err
 		}
@@ -36,7 +36,7 @@ func (s *Service) Disable(ctx context.Context, user string, o Origin) error {
 func (s *Service) Enable(ctx context.Context, user string, o Origin) error {
 	now := present()
 	return s.Store.Update(ctx, func(tx Tx) error {
-		u, err := lock(ctx, tx, user)
+		u, err := tx.Users.Lock(ctx, user)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Service) Enable(ctx context.Context, user string, o Origin) error {
 func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		u, err := lock(ctx, tx, user)
+		u, err := tx.Users.Lock(ctx, user)
 		if err != nil {
 			return p, err
 		}

@@ -95,10 +95,6 @@ func plainText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
-// storable reports whether a store can hold s, and so whether it is worth asking
-// for it.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
-
 // stripControls makes text that we did not ask for fit to be stored.
 func stripControls(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -138,7 +138,7 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := lock(ctx, tx, user); err != nil {
+		if _, err := tx.Users.Lock(ctx, user); err != nil {
 			return p, err
 		}
 		dead, err := s.kill(ctx, tx, user, "password set", now)

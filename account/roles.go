@@ -44,7 +44,7 @@ func (s *Service) assign(ctx context.Context, user, role, org, action string, o 
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		u, err := lock(ctx, tx, user)
+		u, err := tx.Users.Lock(ctx, user)
 		if err != nil {
 			return p, err
 		}

@@ -37,7 +37,7 @@ func (s *Service) SignOut(ctx context.Context, p *sallyport.Principal, everywher
 func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origin) error {
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := lock(ctx, tx, subject); err != nil {
+		if _, err := tx.Users.Lock(ctx, subject); err != nil {
 			return p, err
 		}
 		dead, err := s.kill(ctx, tx, subject, "signed out everywhere", now)
@@ -62,9 +62,6 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]session.Sessi
 // EndSession ends one session of the subject ("" = anybody's, for administrators),
 // its family and its access tokens. [session.ErrNotFound] if there is none.
 func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) error {
-	if !storable(id) {
-		return session.ErrNotFound
-	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		sess, err := tx.Sessions.ByID(ctx, id)
@@ -98,7 +95,7 @@ func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) 
 func (s *Service) EndOtherSessions(ctx context.Context, subject, keep string, o Origin) error {
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := lock(ctx, tx, subject); err != nil {
+		if _, err := tx.Users.Lock(ctx, subject); err != nil {
 			return p, err
 		}
 		dead, err := s.endOthers(ctx, tx, subject, keep, "ended", now)
