@@ -11,31 +11,8 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-// shownAPIKey is an API key as the HTTP API shows it to its owner.
-type shownAPIKey struct {
-	ID         string     `json:"id"`
-	Key        string     `json:"key,omitempty"` // once, when it is made
-	Name       string     `json:"name"`
-	Scopes     []string   `json:"scopes"`
-	Last4      string     `json:"last4"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-}
-
-func showAPIKey(k apikey.Key, plain string) shownAPIKey {
-	return shownAPIKey{k.ID, plain, k.Name, k.Scopes, k.Last4, k.CreatedAt.UTC(), orNull(k.ExpiresAt), orNull(k.LastUsedAt)}
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
 
 type apikeyAdd struct {
 	User    string   `required:"" placeholder:"USER" help:"Whose key it is: it may do what they may, within its scopes."`
@@ -72,7 +49,7 @@ func (c *apikeyAdd) Run(ctx context.Context, p *program) error {
 		if !p.JSON {
 			p.note("API key %q of %s (%s). It is shown this once:", k.Name, title(u), k.ID)
 		}
-		return say(showAPIKey(k, plain), "%s", plain), nil
+		return say(shown.NewAPIKey(k, plain), "%s", plain), nil
 	})
 }
 
@@ -90,10 +67,10 @@ func (c *apikeyList) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return answer{}, err
 		}
-		out := exchange.List[shownAPIKey]{Items: make([]shownAPIKey, 0, len(keys))}
+		out := exchange.List[shown.APIKey]{Items: make([]shown.APIKey, 0, len(keys))}
 		var rows [][]string
 		for _, k := range keys {
-			out.Items = append(out.Items, showAPIKey(k, ""))
+			out.Items = append(out.Items, shown.NewAPIKey(k, ""))
 			rows = append(rows, []string{
 				k.Name, strings.Join(k.Scopes, ", "), "…" + k.Last4, date(k.CreatedAt), momentOr(k.ExpiresAt, "never"), momentOr(k.LastUsedAt, "never"), k.ID,
 			})

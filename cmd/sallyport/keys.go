@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,18 +10,8 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-// shownKey is a signing key as the HTTP API shows it.
-type shownKey struct {
-	KID       string          `json:"kid"`
-	Alg       token.Alg       `json:"alg"`
-	Resource  string          `json:"resource,omitempty"`
-	State     token.State     `json:"state"`
-	NotBefore time.Time       `json:"not_before"`
-	RetireAt  time.Time       `json:"retire_at"`
-	PublicJWK json.RawMessage `json:"public_jwk,omitempty"`
-}
 
 // rows are the keys as they are now.
 func (in *installation) rows() []token.StoredKey { return in.Keyring.Keys().Load().Rows() }
@@ -30,10 +19,10 @@ func (in *installation) rows() []token.StoredKey { return in.Keyring.Keys().Load
 // keysTable shows the keys as they are now.
 func (in *installation) keysTable() answer {
 	keys := in.rows()
-	out := exchange.List[shownKey]{Items: make([]shownKey, 0, len(keys))}
+	out := exchange.List[shown.SigningKey]{Items: make([]shown.SigningKey, 0, len(keys))}
 	var rows [][]string
 	for _, k := range keys {
-		out.Items = append(out.Items, shownKey{k.KID, k.Alg, k.Resource, k.State, k.NotBefore.UTC(), k.RetireAt.UTC(), k.PublicJWK})
+		out.Items = append(out.Items, shown.NewSigningKey(k))
 		audience := k.Resource
 		if audience == "" {
 			audience = "(all others)"

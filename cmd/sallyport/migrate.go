@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 	"github.com/sallyport-auth/sallyport/store"
 	"github.com/sallyport-auth/sallyport/store/postgres"
 	"github.com/sallyport-auth/sallyport/store/sqlite"
@@ -27,7 +28,7 @@ type shownMigration struct {
 func showMigrations(steps []store.Migration) exchange.List[shownMigration] {
 	out := exchange.List[shownMigration]{Items: make([]shownMigration, 0, len(steps))}
 	for _, s := range steps {
-		out.Items = append(out.Items, shownMigration{s.Version, s.Name, orNull(s.AppliedAt)})
+		out.Items = append(out.Items, shownMigration{s.Version, s.Name, shown.Moment(s.AppliedAt)})
 	}
 	return out
 }

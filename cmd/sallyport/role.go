@@ -11,18 +11,8 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/nearest"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-// shownRole is a role as the HTTP API shows it.
-type shownRole struct {
-	Name        string   `json:"name"`
-	Permissions []string `json:"permissions"`
-	Inherits    []string `json:"inherits"`
-}
-
-func showRole(r authz.Role) shownRole {
-	return shownRole{r.Name, append([]string{}, r.Permissions...), append([]string{}, r.Inherits...)}
-}
 
 // rolesExist refuses a role that does not, and names the nearest that does.
 func (in *installation) rolesExist(ctx context.Context, names ...string) error {
@@ -65,7 +55,7 @@ func (c *roleSet) Run(ctx context.Context, p *program) error {
 		if len(r.Inherits) > 0 {
 			text = strings.TrimPrefix(text+", and what "+strings.Join(r.Inherits, " and ")+" may", ", and ")
 		}
-		return say(showRole(r), "role %s: %s", r.Name, text), nil
+		return say(shown.NewRole(r), "role %s: %s", r.Name, text), nil
 	})
 }
 
@@ -77,10 +67,10 @@ func (c *roleList) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return answer{}, err
 		}
-		out := exchange.List[shownRole]{Items: make([]shownRole, 0, len(roles))}
+		out := exchange.List[shown.Role]{Items: make([]shown.Role, 0, len(roles))}
 		var rows [][]string
 		for _, r := range roles {
-			out.Items = append(out.Items, showRole(r))
+			out.Items = append(out.Items, shown.NewRole(r))
 			rows = append(rows, []string{r.Name, orDash(strings.Join(r.Permissions, ", ")), orDash(strings.Join(r.Inherits, ", "))})
 		}
 		return table(out, "no roles", []string{"NAME", "PERMISSIONS", "INHERITS"}, rows), nil

@@ -4,30 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-// shownSession is a session as the HTTP API shows it to administrators.
-type shownSession struct {
-	ID        string    `json:"id"`
-	User      string    `json:"user"`
-	Device    string    `json:"device"`
-	Address   string    `json:"address"`
-	AMR       []string  `json:"amr"`
-	AAL       int       `json:"aal"`
-	CreatedAt time.Time `json:"created_at"`
-	LastSeen  time.Time `json:"last_seen_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-}
-
-func showSession(s session.Session) shownSession {
-	return shownSession{
-		s.ID, s.Subject, s.UserAgent, s.Address, s.AMR, s.AAL, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(),
-	}
-}
 
 type sessionList struct{ who }
 
@@ -41,12 +22,12 @@ func (c *sessionList) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return answer{}, err
 		}
-		out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(sessions))}
+		out := exchange.List[shown.Session]{Items: make([]shown.Session, 0, len(sessions))}
 		var rows [][]string
 		for _, s := range sessions {
-			out.Items = append(out.Items, showSession(s))
+			out.Items = append(out.Items, shown.NewSession(s))
 			rows = append(rows, []string{
-				s.ID, orDash(shorten(s.UserAgent, 30)), orDash(s.Address), moment(s.CreatedAt), moment(s.LastSeenAt), moment(s.ExpiresAt),
+				s.ID, shown.Device(s.UserAgent), orDash(s.Address), moment(s.CreatedAt), moment(s.LastSeenAt), moment(s.ExpiresAt),
 			})
 		}
 		return table(out, title(u)+" is not signed in anywhere",

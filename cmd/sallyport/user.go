@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
 
 // passwordFlags are how a secret comes in: never as an argument, which every user
@@ -59,9 +60,9 @@ func (c *userAdd) Run(ctx context.Context, p *program) error {
 }
 
 // shown is the user with the roles of now, as the HTTP API shows it.
-func (in *installation) shown(ctx context.Context, u account.User) (exchange.User, error) {
+func (in *installation) shown(ctx context.Context, u account.User) (shown.User, error) {
 	roles, err := in.Accounts.Assigned(ctx, u.ID, "")
-	return exchange.NewUser(u, roles), err
+	return shown.NewUser(u, roles), err
 }
 
 func withRoles(roles []string) string {
@@ -99,7 +100,7 @@ func (c *userList) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return answer{}, err
 		}
-		page := exchange.List[exchange.User]{Items: []exchange.User{}}
+		page := exchange.List[shown.User]{Items: []shown.User{}}
 		if len(users) > c.Limit {
 			users = users[:c.Limit]
 			page.NextCursor = users[c.Limit-1].ID
@@ -115,7 +116,7 @@ func (c *userList) Run(ctx context.Context, p *program) error {
 	})
 }
 
-func usersTable(page exchange.List[exchange.User]) answer {
+func usersTable(page exchange.List[shown.User]) answer {
 	rows := make([][]string, 0, len(page.Items))
 	for _, u := range page.Items {
 		rows = append(rows, []string{u.Username, orDash(u.Email), orDash(strings.Join(u.Roles, ", ")), string(u.Status), date(u.CreatedAt), u.ID})

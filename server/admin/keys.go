@@ -2,31 +2,20 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/audit"
-	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-type shownKey struct {
-	KID       string          `json:"kid"`
-	Alg       token.Alg       `json:"alg"`
-	Resource  string          `json:"resource,omitempty"` // audience; left out: every other one
-	State     token.State     `json:"state"`
-	NotBefore time.Time       `json:"not_before"`
-	RetireAt  time.Time       `json:"retire_at"`
-	PublicJWK json.RawMessage `json:"public_jwk,omitempty"`
-}
 
 func (h *Handler) keys(w http.ResponseWriter, r *http.Request) error {
 	rows := h.Keyring.Keys().Load().Rows()
-	out := exchange.List[shownKey]{Items: make([]shownKey, 0, len(rows))}
+	out := exchange.List[shown.SigningKey]{Items: make([]shown.SigningKey, 0, len(rows))}
 	for _, k := range rows {
-		out.Items = append(out.Items, shownKey{k.KID, k.Alg, k.Resource, k.State, k.NotBefore.UTC(), k.RetireAt.UTC(), k.PublicJWK})
+		out.Items = append(out.Items, shown.NewSigningKey(k))
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }

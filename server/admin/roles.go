@@ -10,28 +10,12 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-type shownRole struct {
-	Name        string   `json:"name"`
-	Permissions []string `json:"permissions"`
-	Inherits    []string `json:"inherits"`
-}
-
-func showRole(r authz.Role) shownRole {
-	s := shownRole(r)
-	if s.Permissions == nil {
-		s.Permissions = []string{}
-	}
-	if s.Inherits == nil {
-		s.Inherits = []string{}
-	}
-	return s
-}
 
 // tag names one version of a role's definition: what If-Match compares.
 func tag(r authz.Role) string {
-	body, _ := json.Marshal(showRole(r)) // strings only: cannot fail
+	body, _ := json.Marshal(shown.NewRole(r)) // strings only: cannot fail
 	sum := sha256.Sum256(body)
 	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }
@@ -41,9 +25,9 @@ func (h *Handler) roles(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	out := exchange.List[shownRole]{Items: make([]shownRole, 0, len(roles))}
+	out := exchange.List[shown.Role]{Items: make([]shown.Role, 0, len(roles))}
 	for _, role := range roles {
-		out.Items = append(out.Items, showRole(role))
+		out.Items = append(out.Items, shown.NewRole(role))
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }
@@ -56,7 +40,7 @@ func (h *Handler) role(w http.ResponseWriter, r *http.Request) error {
 	for _, role := range roles {
 		if role.Name == r.PathValue("name") {
 			w.Header().Set("ETag", tag(role))
-			return exchange.JSON(w, http.StatusOK, showRole(role))
+			return exchange.JSON(w, http.StatusOK, shown.NewRole(role))
 		}
 	}
 	return exchange.Problem(authz.ErrNotFound)
@@ -86,7 +70,7 @@ func (h *Handler) putRole(w http.ResponseWriter, r *http.Request) error {
 		return stale(err)
 	}
 	w.Header().Set("ETag", tag(role))
-	return exchange.JSON(w, http.StatusOK, showRole(role))
+	return exchange.JSON(w, http.StatusOK, shown.NewRole(role))
 }
 
 // mayDefine makes sure that the role would give nothing that the caller does not

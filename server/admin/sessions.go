@@ -2,22 +2,10 @@ package admin
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-type shownSession struct {
-	ID        string    `json:"id"`
-	User      string    `json:"user"`
-	Device    string    `json:"device"`
-	Address   string    `json:"address"`
-	AMR       []string  `json:"amr"`
-	AAL       int       `json:"aal"`
-	CreatedAt time.Time `json:"created_at"`
-	LastSeen  time.Time `json:"last_seen_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-}
 
 func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	user := r.URL.Query().Get("user")
@@ -28,11 +16,9 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(sessions))}
+	out := exchange.List[shown.Session]{Items: make([]shown.Session, 0, len(sessions))}
 	for _, s := range sessions {
-		out.Items = append(out.Items, shownSession{
-			s.ID, s.Subject, s.UserAgent, s.Address, s.AMR, s.AAL, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(),
-		})
+		out.Items = append(out.Items, shown.NewSession(s))
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 )
 
 func (h *Handler) users(w http.ResponseWriter, r *http.Request) error {
@@ -21,15 +22,15 @@ func (h *Handler) users(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	shown := make([]exchange.User, 0, len(users))
+	page := make([]shown.User, 0, len(users))
 	for _, u := range users {
 		roles, err := h.Accounts.Assigned(r.Context(), u.ID, "")
 		if err != nil {
 			return err
 		}
-		shown = append(shown, exchange.NewUser(u, roles))
+		page = append(page, shown.NewUser(u, roles))
 	}
-	return exchange.Page(w, shown, limit, func(u exchange.User) string { return u.ID })
+	return exchange.Page(w, page, limit, func(u shown.User) string { return u.ID })
 }
 
 func (h *Handler) user(w http.ResponseWriter, r *http.Request) error {
@@ -45,7 +46,7 @@ func (h *Handler) show(w http.ResponseWriter, ctx context.Context, status int, u
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	return exchange.JSON(w, status, exchange.NewUser(u, roles))
+	return exchange.JSON(w, status, shown.NewUser(u, roles))
 }
 
 type newUser struct {

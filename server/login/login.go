@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
 
@@ -70,8 +71,12 @@ func (in *signInRequest) identifier() (string, error) {
 	return cmp.Or(in.Identifier, in.Username, in.Email), nil
 }
 
-func checkMode(mode string) error {
-	switch mode {
+// checkMode settles the mode: a page always gets a cookie.
+func checkMode(r *http.Request, mode *string) error {
+	if exchange.IsForm(r) {
+		*mode = modeCookie
+	}
+	switch *mode {
 	case modeTokens, modeCookie, modeRefreshCookie:
 		return nil
 	}
@@ -83,23 +88,21 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	if exchange.IsForm(r) {
-		in.Mode = modeCookie
-	}
-	if err := checkMode(in.Mode); err != nil {
+	if err := checkMode(r, &in.Mode); err != nil {
 		return err
 	}
+	again := web.Form{Identifier: cmp.Or(in.Identifier, in.Username, in.Email), ReturnTo: in.ReturnTo, Closed: h.Closed}
 	name, err := in.identifier()
-	if err == nil {
-		var out *account.SignedIn
-		out, err = h.Accounts.SignIn(r.Context(), account.SignIn{
-			Identifier: name, Password: in.Password, WithTokens: in.Mode != modeCookie,
-		}, exchange.Origin(h.Gate, r))
-		if err == nil {
-			return h.signedIn(w, r, out, in.Mode, in.ReturnTo, http.StatusOK)
-		}
+	if err != nil {
+		return h.failed(w, r, "login", err, again)
 	}
-	return h.failed(w, r, "login", err, web.Form{Identifier: cmp.Or(in.Identifier, in.Username, in.Email), ReturnTo: in.ReturnTo})
+	out, err := h.Accounts.SignIn(r.Context(), account.SignIn{
+		Identifier: name, Password: in.Password, WithTokens: in.Mode != modeCookie,
+	}, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return h.failed(w, r, "login", err, again)
+	}
+	return h.signedIn(w, r, out, in.Mode, in.ReturnTo, http.StatusOK)
 }
 
 type registerRequest struct {
@@ -115,10 +118,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	if exchange.IsForm(r) {
-		in.Mode = modeCookie
-	}
-	if err := checkMode(in.Mode); err != nil {
+	if err := checkMode(r, &in.Mode); err != nil {
 		return err
 	}
 	out, err := h.Accounts.Register(r.Context(), account.Registration{
@@ -141,12 +141,12 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, page string, er
 }
 
 type signedIn struct {
-	Status       string        `json:"status"`
-	User         exchange.User `json:"user"`
-	AccessToken  string        `json:"access_token,omitempty"`
-	TokenType    string        `json:"token_type,omitempty"`
-	ExpiresIn    int           `json:"expires_in,omitempty"`
-	RefreshToken string        `json:"refresh_token,omitempty"`
+	Status       string     `json:"status"`
+	User         shown.User `json:"user"`
+	AccessToken  string     `json:"access_token,omitempty"`
+	TokenType    string     `json:"token_type,omitempty"`
+	ExpiresIn    int        `json:"expires_in,omitempty"`
+	RefreshToken string     `json:"refresh_token,omitempty"`
 }
 
 // signedIn answers a finished sign-in: 303 to the next page for a form, the
@@ -163,7 +163,7 @@ func (h *Handler) signedIn(w http.ResponseWriter, r *http.Request, out *account.
 		http.Redirect(w, r, exchange.ReturnTo(returnTo, h.Home), http.StatusSeeOther)
 		return nil
 	}
-	answer := signedIn{Status: "signed_in", User: exchange.NewUser(out.User, out.Roles)}
+	answer := signedIn{Status: "signed_in", User: shown.NewUser(out.User, out.Roles)}
 	if t := out.Tokens; t != nil {
 		answer.AccessToken, answer.TokenType, answer.ExpiresIn = t.Access, "Bearer", int(t.ExpiresIn/time.Second)
 		answer.RefreshToken = h.handOut(w, t, mode)

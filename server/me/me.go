@@ -9,10 +9,10 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
-	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
 
@@ -62,15 +62,15 @@ func within(permission string, next handler) handler {
 }
 
 type me struct {
-	Subject     string         `json:"subject"`
-	Kind        string         `json:"kind"`
-	User        *exchange.User `json:"user,omitempty"`
-	Org         string         `json:"org,omitempty"`
-	Roles       []string       `json:"roles"`
-	Permissions []string       `json:"permissions"`
-	Scopes      []string       `json:"scopes"` // null: not limited
-	Session     *ownSession    `json:"session,omitempty"`
-	Credential  string         `json:"credential"`
+	Subject     string      `json:"subject"`
+	Kind        string      `json:"kind"`
+	User        *shown.User `json:"user,omitempty"`
+	Org         string      `json:"org,omitempty"`
+	Roles       []string    `json:"roles"`
+	Permissions []string    `json:"permissions"`
+	Scopes      []string    `json:"scopes"` // null: not limited
+	Session     *ownSession `json:"session,omitempty"`
+	Credential  string      `json:"credential"`
 }
 
 type ownSession struct {
@@ -83,11 +83,11 @@ type ownSession struct {
 func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 	p := sallyport.From(r.Context())
 	out := me{
-		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: list(p.Roles),
-		Permissions: list(h.Policy.Load().Permissions(p.Roles)), Scopes: p.Scopes, Credential: p.Credential,
+		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: shown.List(p.Roles),
+		Permissions: shown.List(h.Policy.Load().Permissions(p.Roles)), Scopes: p.Scopes, Credential: p.Credential,
 	}
 	if p.Session != "" {
-		out.Session = &ownSession{p.Session, p.AuthTime.UTC(), list(p.AMR), p.AAL}
+		out.Session = &ownSession{p.Session, p.AuthTime.UTC(), shown.List(p.AMR), p.AAL}
 	}
 	if p.Kind == sallyport.User {
 		u, err := h.user(r.Context(), p)
@@ -99,30 +99,13 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 	return exchange.JSON(w, http.StatusOK, out)
 }
 
-func (h *Handler) user(ctx context.Context, p *sallyport.Principal) (*exchange.User, error) {
+func (h *Handler) user(ctx context.Context, p *sallyport.Principal) (*shown.User, error) {
 	u, err := h.Accounts.User(ctx, p.Subject)
 	if err != nil {
 		return nil, err
 	}
-	shown := exchange.NewUser(u, p.Roles)
-	return &shown, nil
-}
-
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
-
-type shownSession struct {
-	ID        string    `json:"id"`
-	Device    string    `json:"device"` // as the browser says of itself: a hint
-	Address   string    `json:"address"`
-	CreatedAt time.Time `json:"created_at"`
-	LastSeen  time.Time `json:"last_seen_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Current   bool      `json:"current"`
+	user := shown.NewUser(u, p.Roles)
+	return &user, nil
 }
 
 func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
@@ -131,11 +114,9 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	out := exchange.List[shownSession]{Items: make([]shownSession, 0, len(all))}
+	out := exchange.List[shown.OwnSession]{Items: make([]shown.OwnSession, 0, len(all))}
 	for _, s := range all {
-		out.Items = append(out.Items, shownSession{
-			s.ID, device(s.UserAgent), s.Address, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(), s.ID == p.Session,
-		})
+		out.Items = append(out.Items, shown.NewOwnSession(s, p.Session))
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }
@@ -178,37 +159,14 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 	return exchange.Done(w)
 }
 
-type shownKey struct {
-	ID         string     `json:"id"`
-	Key        string     `json:"key,omitempty"` // once, when it is created
-	Name       string     `json:"name"`
-	Scopes     []string   `json:"scopes"`
-	Last4      string     `json:"last4"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-}
-
-func showKey(k apikey.Key, plain string) shownKey {
-	return shownKey{k.ID, plain, k.Name, k.Scopes, k.Last4, k.CreatedAt.UTC(), orNull(k.ExpiresAt), orNull(k.LastUsedAt)}
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
 func (h *Handler) keys(w http.ResponseWriter, r *http.Request) error {
 	keys, err := h.Accounts.Keys(r.Context(), sallyport.From(r.Context()).Subject)
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	out := exchange.List[shownKey]{Items: make([]shownKey, 0, len(keys))}
+	out := exchange.List[shown.APIKey]{Items: make([]shown.APIKey, 0, len(keys))}
 	for _, k := range keys {
-		out.Items = append(out.Items, showKey(k, ""))
+		out.Items = append(out.Items, shown.NewAPIKey(k, ""))
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }
@@ -236,7 +194,7 @@ func (h *Handler) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	return exchange.JSON(w, http.StatusCreated, showKey(k, plain))
+	return exchange.JSON(w, http.StatusCreated, shown.NewAPIKey(k, plain))
 }
 
 func (h *Handler) revokeKey(w http.ResponseWriter, r *http.Request) error {
@@ -258,11 +216,11 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	shown := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
+	page := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
 	for _, s := range sessions {
-		shown.Sessions = append(shown.Sessions, web.Session{
-			Device: device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
+		page.Sessions = append(page.Sessions, web.Session{
+			Device: shown.Device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
 		})
 	}
-	return h.Pages.Show(w, "account", shown)
+	return h.Pages.Show(w, "account", page)
 }

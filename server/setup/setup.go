@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/server/exchange"
+	"github.com/sallyport-auth/sallyport/server/shown"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
 
@@ -106,9 +107,9 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return exchange.JSON(w, http.StatusCreated, struct {
-		Status string        `json:"status"`
-		User   exchange.User `json:"user"`
-	}{"signed_in", exchange.NewUser(out.User, out.Roles)})
+		Status string     `json:"status"`
+		User   shown.User `json:"user"`
+	}{"signed_in", shown.NewUser(out.User, out.Roles)})
 }
 
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error, f web.Form) error {

@@ -1,6 +1,10 @@
-package me
+package shown_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/sallyport-auth/sallyport/server/shown"
+)
 
 func TestDevice(t *testing.T) {
 	for userAgent, want := range map[string]string{
@@ -13,7 +17,7 @@ func TestDevice(t *testing.T) {
 		"Go-http-client/1.1 more": "Go-http-client/1.1",
 		"":                        "Unknown device",
 	} {
-		if got := device(userAgent); got != want {
+		if got := shown.Device(userAgent); got != want {
 			t.Errorf("%q is %q, want %q", userAgent, got, want)
 		}
 	}

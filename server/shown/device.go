@@ -1,11 +1,11 @@
-package me
+package shown
 
 import "strings"
 
-// device says in a person's words what browser and system a User-Agent header
+// Device says in a person's words what browser and system a User-Agent header
 // names. It is a hint for people: anybody can write any header. What is no
 // browser is shown by its first word.
-func device(userAgent string) string {
+func Device(userAgent string) string {
 	browser := first(userAgent, [][2]string{
 		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser", "Samsung Internet"}, {"Firefox/", "Firefox"}, {"FxiOS", "Firefox"},
 		{"CriOS", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},

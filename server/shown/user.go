@@ -1,4 +1,4 @@
-package exchange
+package shown
 
 import (
 	"time"
@@ -19,11 +19,8 @@ type User struct {
 
 // NewUser shows u with the roles that it has now.
 func NewUser(u account.User, roles []string) User {
-	if roles == nil {
-		roles = []string{}
-	}
 	return User{
 		ID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
-		Roles: roles, Status: u.Status, CreatedAt: u.CreatedAt.UTC(),
+		Roles: List(roles), Status: u.Status, CreatedAt: u.CreatedAt.UTC(),
 	}
 }
