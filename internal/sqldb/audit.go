@@ -31,7 +31,7 @@ func (s auditLog) Append(ctx context.Context, e audit.Entry) error {
 	if e.ID == "" {
 		e.ID = auditIDs.next()
 	}
-	_, err = s.exec(ctx, `INSERT INTO audit_log (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	_, err = s.exec(ctx, `INSERT INTO sallyport_audit_log (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		e.ID, ms(e.At), e.Actor, e.Action, e.Target, e.Org, e.Address, e.Trace, string(e.Outcome), detail)
 	return err
 }
@@ -46,7 +46,7 @@ func (s auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, erro
 		}
 	}
 	return list(ctx, s.db, scanAudit,
-		`SELECT `+auditColumns+` FROM audit_log`+w.String()+` ORDER BY id DESC`+w.limit(f.Limit), w.args...)
+		`SELECT `+auditColumns+` FROM sallyport_audit_log`+w.String()+` ORDER BY id DESC`+w.limit(f.Limit), w.args...)
 }
 
 // auditIDs makes the ids of this process ascend even within a millisecond: what

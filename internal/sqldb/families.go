@@ -18,7 +18,7 @@ func (s families) Create(ctx context.Context, f token.Family) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO refresh_families (id, client_id, proof, `+familyColumns+`, parent, ahead, revoked_at, revoke_reason)
+	_, err = s.exec(ctx, `INSERT INTO sallyport_refresh_families (id, client_id, proof, `+familyColumns+`, parent, ahead, revoked_at, revoke_reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, -1, 0, 0, '')`,
 		f.ID, f.Client, f.Proof, f.Session, f.Grant, f.Subject, scope, int64(f.KeyVersion), f.Counter, f.Position.Log, f.Position.Seq,
 		ms(f.CreatedAt), ms(f.RotatedAt), ms(f.ExpiresAt))
@@ -33,7 +33,7 @@ func (s families) Create(ctx context.Context, f token.Family) error {
 // changes nothing while it may be repeated, and later skips one successor while
 // that is forgiven. Everything else is a reuse and ends the family. Every right
 // side reads the row as it was.
-const rotate = `UPDATE refresh_families SET
+const rotate = `UPDATE sallyport_refresh_families SET
 	counter    = CASE WHEN counter <= $2 THEN $2 + 1
 	                  WHEN parent = $2 AND rotated_at < $4 AND rotated_at >= $5 THEN counter + 1
 	                  ELSE counter END,
@@ -76,19 +76,19 @@ func scanRotated(r scanner) (f token.Rotated, err error) {
 }
 
 func (s families) EndSession(ctx context.Context, session, reason string, now time.Time) error {
-	_, err := s.exec(ctx, `UPDATE refresh_families SET revoked_at = $2, revoke_reason = $3
+	_, err := s.exec(ctx, `UPDATE sallyport_refresh_families SET revoked_at = $2, revoke_reason = $3
 		WHERE session_id = $1 AND session_id <> '' AND revoked_at = 0`, session, ms(now), reason)
 	return err
 }
 
 func (s families) EndSubject(ctx context.Context, subject, exceptSession, reason string, now time.Time) error {
-	_, err := s.exec(ctx, `UPDATE refresh_families SET revoked_at = $3, revoke_reason = $4
+	_, err := s.exec(ctx, `UPDATE sallyport_refresh_families SET revoked_at = $3, revoke_reason = $4
 		WHERE user_id = $1 AND ($2 = '' OR session_id <> $2) AND revoked_at = 0`, subject, exceptSession, ms(now), reason)
 	return err
 }
 
 func (s families) Advance(ctx context.Context, session string, p revoke.Position) error {
-	_, err := s.exec(ctx, `UPDATE refresh_families SET log_id = $2, log_seq = $3
+	_, err := s.exec(ctx, `UPDATE sallyport_refresh_families SET log_id = $2, log_seq = $3
 		WHERE session_id = $1 AND session_id <> '' AND revoked_at = 0`, session, p.Log, p.Seq)
 	return err
 }

@@ -15,14 +15,14 @@ import (
 type revocation struct{ *db }
 
 func (s revocation) Head(ctx context.Context) (h revoke.Head, err error) {
-	found, err := s.one(ctx, `SELECT log_id, seq, floor FROM log_head WHERE one = 1`, nil, &h.Log, &h.Seq, &h.Floor)
+	found, err := s.one(ctx, `SELECT log_id, seq, floor FROM sallyport_log_head WHERE one = 1`, nil, &h.Log, &h.Seq, &h.Floor)
 	if err == nil && !found {
 		err = errNoHead
 	}
 	return h, err
 }
 
-var errNoHead = errors.New("the log has no head: the row of log_head is missing")
+var errNoHead = errors.New("the log has no head: the row of sallyport_log_head is missing")
 
 // Append holds the counter row until commit, so whoever gets the next numbers
 // commits later: a reader that has seen a number has seen all below it. Entries
@@ -37,7 +37,7 @@ func (s revocation) Append(ctx context.Context, entries ...revoke.Entry) (revoke
 		return revoke.Position{}, err
 	}
 	var p revoke.Position
-	found, err := s.one(ctx, `UPDATE log_head SET seq = seq + $1 WHERE one = 1 RETURNING log_id, seq`,
+	found, err := s.one(ctx, `UPDATE sallyport_log_head SET seq = seq + $1 WHERE one = 1 RETURNING log_id, seq`,
 		[]any{int64(len(entries))}, &p.Log, &p.Seq)
 	if err == nil && !found {
 		err = errNoHead
@@ -92,7 +92,7 @@ var insertOne, insertMany = insertRows(1), insertRows(maxChunk)
 
 func insertRows(n int) string {
 	var b strings.Builder
-	b.WriteString(`INSERT INTO revocation (` + entryNames + `) VALUES `)
+	b.WriteString(`INSERT INTO sallyport_revocation (` + entryNames + `) VALUES `)
 	for i := range n * entryColumns {
 		switch {
 		case i == 0:
@@ -119,7 +119,7 @@ func (s revocation) Read(ctx context.Context, after int64, limit int) ([]revoke.
 	if limit <= 0 {
 		return nil, nil
 	}
-	return list(ctx, s.db, scanEntry, `SELECT `+entryNames+` FROM revocation WHERE seq > $1 ORDER BY seq LIMIT $2`, after, int64(limit))
+	return list(ctx, s.db, scanEntry, `SELECT `+entryNames+` FROM sallyport_revocation WHERE seq > $1 ORDER BY seq LIMIT $2`, after, int64(limit))
 }
 
 func scanEntry(r scanner) (e revoke.Entry, err error) {

@@ -79,11 +79,11 @@ func Check(ctx context.Context, c Conn, d Dialect) ([]store.Migration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the names of the tables: %w", err)
 	}
-	if !slices.Contains(tables, "schema_version") {
+	if !slices.Contains(tables, "sallyport_schema_version") {
 		return out, checkFree(tables)
 	}
 	var last int64
-	err = (&db{c}).each(ctx, `SELECT version, applied_at FROM schema_version ORDER BY version`, nil, func(r scanner) error {
+	err = (&db{c}).each(ctx, `SELECT version, applied_at FROM sallyport_schema_version ORDER BY version`, nil, func(r scanner) error {
 		var version, applied int64
 		if err := r.Scan(&version, &applied); err != nil {
 			return err
@@ -96,11 +96,11 @@ func Check(ctx context.Context, c Conn, d Dialect) ([]store.Migration, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: its table schema_version is not ours (%w)", store.ErrForeign, err)
+		return nil, fmt.Errorf("%w: its table sallyport_schema_version is not ours (%w)", store.ErrForeign, err)
 	case last > int64(len(steps)):
 		return nil, fmt.Errorf("%w: its schema has version %d, this release knows versions up to %d", store.ErrNewer, last, len(steps))
 	case last == 0:
-		return nil, fmt.Errorf("%w: its table schema_version is empty", store.ErrForeign)
+		return nil, fmt.Errorf("%w: its table sallyport_schema_version is empty", store.ErrForeign)
 	}
 	return out, nil
 }
@@ -112,7 +112,7 @@ func checkFree(tables []string) error {
 			name, found := strings.CutPrefix(line, "CREATE TABLE ")
 			name, _, _ = strings.Cut(name, " ")
 			if found && slices.Contains(tables, name) {
-				return fmt.Errorf("%w: it has a table %s but no table schema_version", store.ErrForeign, name)
+				return fmt.Errorf("%w: it has a table %s but no table sallyport_schema_version", store.ErrForeign, name)
 			}
 		}
 	}
@@ -164,11 +164,11 @@ func apply(ctx context.Context, c Conn, d Dialect, s step, now time.Time) error 
 		// A restored database gets a new id, and so does every new one: positions in
 		// one log mean nothing in another. No dot, which separates id and number.
 		id := strings.ToLower(rand.Text()[:16])
-		if _, err := c.Exec(ctx, `INSERT INTO log_head (one, log_id, seq, floor) VALUES (1, $1, 0, 0)`, id); err != nil {
+		if _, err := c.Exec(ctx, `INSERT INTO sallyport_log_head (one, log_id, seq, floor) VALUES (1, $1, 0, 0)`, id); err != nil {
 			return err
 		}
 	}
-	_, err := c.Exec(ctx, `INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)`, s.version, s.name, ms(now))
+	_, err := c.Exec(ctx, `INSERT INTO sallyport_schema_version (version, name, applied_at) VALUES ($1, $2, $3)`, s.version, s.name, ms(now))
 	return err
 }
 

@@ -22,7 +22,7 @@ func scanRole(r scanner) (role authz.Role, err error) {
 }
 
 func (s roles) Roles(ctx context.Context) ([]authz.Role, error) {
-	return list(ctx, s.db, scanRole, `SELECT name, permissions, inherits FROM roles ORDER BY name`)
+	return list(ctx, s.db, scanRole, `SELECT name, permissions, inherits FROM sallyport_roles ORDER BY name`)
 }
 
 func (s roles) PutRole(ctx context.Context, r authz.Role) error {
@@ -34,14 +34,14 @@ func (s roles) PutRole(ctx context.Context, r authz.Role) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO roles (name, permissions, inherits) VALUES ($1, $2, $3)
+	_, err = s.exec(ctx, `INSERT INTO sallyport_roles (name, permissions, inherits) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET permissions = excluded.permissions, inherits = excluded.inherits`, r.Name, permissions, inherits)
 	return err
 }
 
 // DeleteRole leaves the assignments to the foreign key.
 func (s roles) DeleteRole(ctx context.Context, name string) (bool, error) {
-	n, err := s.exec(ctx, `DELETE FROM roles WHERE name = $1`, name)
+	n, err := s.exec(ctx, `DELETE FROM sallyport_roles WHERE name = $1`, name)
 	return n > 0, err
 }
 
@@ -53,7 +53,7 @@ func (s roles) Assign(ctx context.Context, subject, role, org string) (bool, err
 	if !there {
 		return false, authz.ErrNotFound
 	}
-	n, err := s.exec(ctx, `INSERT INTO role_assignments (subject, org_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, subject, org, role)
+	n, err := s.exec(ctx, `INSERT INTO sallyport_role_assignments (subject, org_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, subject, org, role)
 	return n > 0, err
 }
 
@@ -61,7 +61,7 @@ func (s roles) Unassign(ctx context.Context, subject, role, org string) (bool, e
 	if there, err := s.lock(ctx, role); err != nil || !there {
 		return false, err
 	}
-	n, err := s.exec(ctx, `DELETE FROM role_assignments WHERE subject = $1 AND org_id = $2 AND role = $3`, subject, org, role)
+	n, err := s.exec(ctx, `DELETE FROM sallyport_role_assignments WHERE subject = $1 AND org_id = $2 AND role = $3`, subject, org, role)
 	return n > 0, err
 }
 
@@ -69,14 +69,14 @@ func (s roles) UnassignAll(ctx context.Context, subject string) error {
 	if err := s.lockHeld(ctx, subject); err != nil {
 		return err
 	}
-	_, err := s.exec(ctx, `DELETE FROM role_assignments WHERE subject = $1`, subject)
+	_, err := s.exec(ctx, `DELETE FROM sallyport_role_assignments WHERE subject = $1`, subject)
 	return err
 }
 
 // lockHeld locks the roles that the subject holds, in order, so that two of us
 // never wait for each other.
 func (s roles) lockHeld(ctx context.Context, subject string) error {
-	held, err := list(ctx, s.db, text, `SELECT DISTINCT role FROM role_assignments WHERE subject = $1 ORDER BY role`, subject)
+	held, err := list(ctx, s.db, text, `SELECT DISTINCT role FROM sallyport_role_assignments WHERE subject = $1 ORDER BY role`, subject)
 	if err != nil {
 		return err
 	}
@@ -89,20 +89,20 @@ func (s roles) lockHeld(ctx context.Context, subject string) error {
 }
 
 func (s roles) Assigned(ctx context.Context, subject, org string) ([]string, error) {
-	return list(ctx, s.db, text, `SELECT role FROM role_assignments WHERE subject = $1 AND org_id = $2 ORDER BY role`, subject, org)
+	return list(ctx, s.db, text, `SELECT role FROM sallyport_role_assignments WHERE subject = $1 AND org_id = $2 ORDER BY role`, subject, org)
 }
 
 func (s roles) LockHolders(ctx context.Context, role string, limit int) ([]string, error) {
 	if there, err := s.lock(ctx, role); err != nil || !there || limit <= 0 {
 		return nil, err
 	}
-	return list(ctx, s.db, text, `SELECT a.subject FROM role_assignments a
-		WHERE a.role = $1 AND a.org_id = '' AND EXISTS (SELECT 1 FROM users u WHERE u.id = a.subject AND u.status = 'active')
+	return list(ctx, s.db, text, `SELECT a.subject FROM sallyport_role_assignments a
+		WHERE a.role = $1 AND a.org_id = '' AND EXISTS (SELECT 1 FROM sallyport_users u WHERE u.id = a.subject AND u.status = 'active')
 		ORDER BY a.subject LIMIT $2`, role, int64(limit))
 }
 
 // lock keeps other transactions from the role's row and reports whether there is one.
 func (s roles) lock(ctx context.Context, role string) (bool, error) {
-	n, err := s.exec(ctx, `UPDATE roles SET inherits = inherits WHERE name = $1`, role)
+	n, err := s.exec(ctx, `UPDATE sallyport_roles SET inherits = inherits WHERE name = $1`, role)
 	return n > 0, err
 }

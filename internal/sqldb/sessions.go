@@ -31,24 +31,24 @@ func (s sessions) Create(ctx context.Context, v session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+	_, err = s.exec(ctx, `INSERT INTO sallyport_sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		v.ID, bytes(v.TokenHash), v.Subject, v.Org, int64(v.AAL), amr, ms(v.AuthTime), v.Position.Log, v.Position.Seq,
 		ms(v.CreatedAt), ms(v.LastSeenAt), ms(v.IdleExpiresAt), ms(v.ExpiresAt), v.Address, v.UserAgent)
 	return err
 }
 
 func (s sessions) ByTokenHash(ctx context.Context, hash []byte) (session.Session, error) {
-	return get(ctx, s.db, session.ErrNotFound, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, bytes(hash))
+	return get(ctx, s.db, session.ErrNotFound, scanSession, `SELECT `+sessionColumns+` FROM sallyport_sessions WHERE token_hash = $1`, bytes(hash))
 }
 
 func (s sessions) ByID(ctx context.Context, id string) (session.Session, error) {
-	return get(ctx, s.db, session.ErrNotFound, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1`, id)
+	return get(ctx, s.db, session.ErrNotFound, scanSession, `SELECT `+sessionColumns+` FROM sallyport_sessions WHERE id = $1`, id)
 }
 
 // Touch leaves a session alone whose end had come when it was seen: what has
 // expired does not come back.
 func (s sessions) Touch(ctx context.Context, id string, seen, idleExpires time.Time) error {
-	_, err := s.exec(ctx, `UPDATE sessions SET
+	_, err := s.exec(ctx, `UPDATE sallyport_sessions SET
 		last_seen_at    = CASE WHEN last_seen_at < $2 THEN $2 ELSE last_seen_at END,
 		idle_expires_at = CASE WHEN idle_expires_at < $3 THEN $3 ELSE idle_expires_at END
 		WHERE id = $1 AND (last_seen_at < $2 OR idle_expires_at < $3) AND idle_expires_at > $2 AND expires_at > $2`,
@@ -57,24 +57,24 @@ func (s sessions) Touch(ctx context.Context, id string, seen, idleExpires time.T
 }
 
 func (s sessions) Rotate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time) error {
-	n, err := s.exec(ctx, `UPDATE sessions SET token_hash = $2, log_id = $3, log_seq = $4, auth_time = $5 WHERE id = $1`,
+	n, err := s.exec(ctx, `UPDATE sallyport_sessions SET token_hash = $2, log_id = $3, log_seq = $4, auth_time = $5 WHERE id = $1`,
 		id, bytes(newHash), p.Log, p.Seq, ms(authTime))
 	return missing(n, err, session.ErrNotFound)
 }
 
 func (s sessions) List(ctx context.Context, subject string) ([]session.Session, error) {
 	return list(ctx, s.db, scanSession,
-		`SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC`, subject)
+		`SELECT `+sessionColumns+` FROM sallyport_sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC`, subject)
 }
 
 func (s sessions) End(ctx context.Context, id string) (bool, error) {
-	n, err := s.exec(ctx, `DELETE FROM sessions WHERE id = $1`, id)
+	n, err := s.exec(ctx, `DELETE FROM sallyport_sessions WHERE id = $1`, id)
 	return n > 0, err
 }
 
 func (s sessions) EndAll(ctx context.Context, subject, except string) ([]session.Session, error) {
 	ended, err := list(ctx, s.db, scanSession,
-		`DELETE FROM sessions WHERE user_id = $1 AND id <> $2 RETURNING `+sessionColumns, subject, except)
+		`DELETE FROM sallyport_sessions WHERE user_id = $1 AND id <> $2 RETURNING `+sessionColumns, subject, except)
 	slices.SortFunc(ended, func(a, b session.Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return ended, err
 }

@@ -24,11 +24,11 @@ func scanSigningKey(r scanner) (k token.StoredKey, err error) {
 
 func (s signingKeys) Keys(ctx context.Context) ([]token.StoredKey, error) {
 	return list(ctx, s.db, scanSigningKey, `SELECT kid, alg, key_use, resource, private_sealed, public_jwk, state, not_before, retire_at, created_at
-		FROM signing_keys ORDER BY kid`)
+		FROM sallyport_signing_keys ORDER BY kid`)
 }
 
 func (s signingKeys) PutKey(ctx context.Context, k token.StoredKey) error {
-	_, err := s.exec(ctx, `INSERT INTO signing_keys
+	_, err := s.exec(ctx, `INSERT INTO sallyport_signing_keys
 		(kid, alg, key_use, resource, private_sealed, public_jwk, state, not_before, retire_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (kid) DO UPDATE SET alg = excluded.alg, key_use = excluded.key_use, resource = excluded.resource,
@@ -40,6 +40,6 @@ func (s signingKeys) PutKey(ctx context.Context, k token.StoredKey) error {
 }
 
 func (s signingKeys) DeleteKey(ctx context.Context, kid string) (bool, error) {
-	n, err := s.exec(ctx, `DELETE FROM signing_keys WHERE kid = $1`, kid)
+	n, err := s.exec(ctx, `DELETE FROM sallyport_signing_keys WHERE kid = $1`, kid)
 	return n > 0, err
 }

@@ -12,15 +12,15 @@ type Update func(ctx context.Context, f func(Conn) error) error
 // expired selects one batch of each kind by the index on its expiry; $1 is now,
 // $2 how many.
 var expired = [...]struct{ kind, stmt string }{
-	{"sessions", `DELETE FROM sessions WHERE id IN
-		(SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
-	{"refresh families", `DELETE FROM refresh_families WHERE id IN
-		(SELECT id FROM refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
-	{"API keys", `DELETE FROM api_keys WHERE id IN
-		(SELECT id FROM api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"sessions", `DELETE FROM sallyport_sessions WHERE id IN
+		(SELECT id FROM sallyport_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"refresh families", `DELETE FROM sallyport_refresh_families WHERE id IN
+		(SELECT id FROM sallyport_refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"API keys", `DELETE FROM sallyport_api_keys WHERE id IN
+		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
 	// The row may have been set since it was selected.
-	{"failures", `DELETE FROM login_failures WHERE expires_at <= $1 AND key IN
-		(SELECT key FROM login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+	{"failures", `DELETE FROM sallyport_login_failures WHERE expires_at <= $1 AND key IN
+		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
 }
 
 // Sweep deletes up to limit expired rows of each kind, each kind in a transaction
@@ -52,8 +52,8 @@ func sweepLog(ctx context.Context, update Update, now time.Time, limit int) (n i
 		n = 0
 		var floor int64
 		d := &db{c}
-		err := d.each(ctx, `DELETE FROM revocation WHERE seq IN
-			(SELECT seq FROM revocation WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING seq`,
+		err := d.each(ctx, `DELETE FROM sallyport_revocation WHERE seq IN
+			(SELECT seq FROM sallyport_revocation WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING seq`,
 			[]any{ms(now), int64(limit)}, func(r scanner) error {
 				var seq int64
 				err := r.Scan(&seq)
@@ -64,7 +64,7 @@ func sweepLog(ctx context.Context, update Update, now time.Time, limit int) (n i
 		if err != nil || n == 0 {
 			return err
 		}
-		_, err = d.exec(ctx, `UPDATE log_head SET floor = CASE WHEN floor < $1 THEN $1 ELSE floor END WHERE one = 1`, floor)
+		_, err = d.exec(ctx, `UPDATE sallyport_log_head SET floor = CASE WHEN floor < $1 THEN $1 ELSE floor END WHERE one = 1`, floor)
 		return err
 	})
 	return n, err

@@ -21,7 +21,7 @@ func scanUser(r scanner) (u account.User, err error) {
 }
 
 func (s users) Create(ctx context.Context, u account.User) error {
-	n, err := s.exec(ctx, `INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+	n, err := s.exec(ctx, `INSERT INTO sallyport_users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, flag(u.EmailVerified), string(u.Status), u.KilledSeq, ms(u.CreatedAt), ms(u.UpdatedAt))
 	if err == nil && n == 0 {
 		err = account.ErrTaken
@@ -30,29 +30,29 @@ func (s users) Create(ctx context.Context, u account.User) error {
 }
 
 func (s users) ByID(ctx context.Context, id string) (account.User, error) {
-	return get(ctx, s.db, account.ErrNotFound, scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return get(ctx, s.db, account.ErrNotFound, scanUser, `SELECT `+userColumns+` FROM sallyport_users WHERE id = $1`, id)
 }
 
 // The second condition of the next two is that of the partial index.
 
 func (s users) ByUsername(ctx context.Context, norm string) (account.User, error) {
 	return get(ctx, s.db, account.ErrNotFound, scanUser,
-		`SELECT `+userColumns+` FROM users WHERE username_norm = $1 AND username_norm <> ''`, norm)
+		`SELECT `+userColumns+` FROM sallyport_users WHERE username_norm = $1 AND username_norm <> ''`, norm)
 }
 
 func (s users) ByEmail(ctx context.Context, norm string) ([]account.User, error) {
 	return list(ctx, s.db, scanUser,
-		`SELECT `+userColumns+` FROM users WHERE email_norm = $1 AND email_norm <> '' ORDER BY email_verified DESC, id`, norm)
+		`SELECT `+userColumns+` FROM sallyport_users WHERE email_norm = $1 AND email_norm <> '' ORDER BY email_verified DESC, id`, norm)
 }
 
 func (s users) Lock(ctx context.Context, id string) (account.User, error) {
 	return get(ctx, s.db, account.ErrNotFound, scanUser,
-		`UPDATE users SET killed_seq = killed_seq WHERE id = $1 RETURNING `+userColumns, id)
+		`UPDATE sallyport_users SET killed_seq = killed_seq WHERE id = $1 RETURNING `+userColumns, id)
 }
 
 // SetStatus changes who holds a role, and so does Delete.
 func (s users) SetStatus(ctx context.Context, id string, status account.Status, now time.Time) error {
-	n, err := s.exec(ctx, `UPDATE users SET status = $2, updated_at = $3 WHERE id = $1`, id, string(status), ms(now))
+	n, err := s.exec(ctx, `UPDATE sallyport_users SET status = $2, updated_at = $3 WHERE id = $1`, id, string(status), ms(now))
 	if err := missing(n, err, account.ErrNotFound); err != nil {
 		return err
 	}
@@ -60,19 +60,19 @@ func (s users) SetStatus(ctx context.Context, id string, status account.Status, 
 }
 
 func (s users) SetKilledSeq(ctx context.Context, id string, seq int64) error {
-	n, err := s.exec(ctx, `UPDATE users SET killed_seq = CASE WHEN killed_seq < $2 THEN $2 ELSE killed_seq END WHERE id = $1`, id, seq)
+	n, err := s.exec(ctx, `UPDATE sallyport_users SET killed_seq = CASE WHEN killed_seq < $2 THEN $2 ELSE killed_seq END WHERE id = $1`, id, seq)
 	return missing(n, err, account.ErrNotFound)
 }
 
 func (s users) Delete(ctx context.Context, id string) error {
-	n, err := s.exec(ctx, `DELETE FROM users WHERE id = $1`, id)
+	n, err := s.exec(ctx, `DELETE FROM sallyport_users WHERE id = $1`, id)
 	if err := missing(n, err, account.ErrNotFound); err != nil {
 		return err
 	}
 	if err := roles(s).lockHeld(ctx, id); err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `DELETE FROM credentials WHERE user_id = $1`, id)
+	_, err = s.exec(ctx, `DELETE FROM sallyport_credentials WHERE user_id = $1`, id)
 	return err
 }
 
@@ -92,7 +92,7 @@ func (s users) List(ctx context.Context, f account.UserFilter) ([]account.User, 
 		w.and("status = ?", string(f.Status))
 	}
 	w.prefix(f.Prefix)
-	return list(ctx, s.db, scanUser, `SELECT `+userColumns+` FROM users`+w.String()+` ORDER BY id`+w.limit(f.Limit), w.args...)
+	return list(ctx, s.db, scanUser, `SELECT `+userColumns+` FROM sallyport_users`+w.String()+` ORDER BY id`+w.limit(f.Limit), w.args...)
 }
 
 // prefix adds what selects a prefix of id, name or address, each a range of one
@@ -107,14 +107,14 @@ func (w *where) prefix(prefix string) {
 	for _, c := range [...]struct{ column, partial string }{
 		{"id", ""}, {"username_norm", " AND username_norm <> ''"}, {"email_norm", " AND email_norm <> ''"},
 	} {
-		ids = append(ids, `SELECT id FROM users WHERE `+c.column+` >= `+from+` AND `+c.column+` < `+to+c.partial)
+		ids = append(ids, `SELECT id FROM sallyport_users WHERE `+c.column+` >= `+from+` AND `+c.column+` < `+to+c.partial)
 	}
 	w.terms = append(w.terms, `id IN (`+strings.Join(ids, ` UNION `)+`)`)
 }
 
 func (s users) Any(ctx context.Context) (bool, error) {
 	var one int64
-	return s.one(ctx, `SELECT 1 FROM users LIMIT 1`, nil, &one)
+	return s.one(ctx, `SELECT 1 FROM sallyport_users LIMIT 1`, nil, &one)
 }
 
 // A where builds a condition from the parts that a filter names, out of constant

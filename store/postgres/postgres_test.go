@@ -123,9 +123,9 @@ func TestMigrations(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	newer, foreign, version := testdb.Postgres(t, sqldb.Key(), migrate), testdb.Postgres(t, "", nil), testdb.Postgres(t, "", nil)
-	raw(t, newer, "INSERT INTO schema_version VALUES (99, 'later', 1)")
-	raw(t, foreign, "CREATE TABLE users (id INTEGER)")
-	raw(t, version, "CREATE TABLE schema_version (v TEXT)")
+	raw(t, newer, "INSERT INTO sallyport_schema_version VALUES (99, 'later', 1)")
+	raw(t, foreign, "CREATE TABLE sallyport_users (id INTEGER)")
+	raw(t, version, "CREATE TABLE sallyport_schema_version (v TEXT)")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -138,8 +138,8 @@ func TestOpenRefuses(t *testing.T) {
 		says      string
 	}{
 		{"a database of a newer release", newer, store.ErrNewer, "version 99"},
-		{"somebody else's table of our name", foreign, store.ErrForeign, "table users"},
-		{"somebody else's schema_version", version, store.ErrForeign, "schema_version"},
+		{"somebody else's table of our name", foreign, store.ErrForeign, "table sallyport_users"},
+		{"somebody else's schema_version", version, store.ErrForeign, "sallyport_schema_version"},
 		{"a malformed address", "postgres://u:hush@[::1", nil, "parse"},
 		{"nobody there", "postgres://ann:hush@" + nobody + "/x?connect_timeout=5", nil, "connect"},
 	} {
@@ -203,7 +203,7 @@ func TestAFailedStatementFailsTheUpdate(t *testing.T) {
 	db := open(t)
 	ctx := t.Context()
 	err := db.Transact(ctx, func(c sqldb.Conn) error {
-		if _, err := c.Exec(ctx, "INSERT INTO secrets VALUES ('kept', 'x')"); err != nil {
+		if _, err := c.Exec(ctx, "INSERT INTO sallyport_secrets VALUES ('kept', 'x')"); err != nil {
 			return err
 		}
 		if _, err := c.Exec(ctx, "SELECT 1/0"); err == nil {
@@ -214,7 +214,7 @@ func TestAFailedStatementFailsTheUpdate(t *testing.T) {
 	if err == nil {
 		t.Error("the Update succeeds though nothing was written")
 	}
-	if n := ask[int64](t, db, "SELECT count(*) FROM secrets"); n != 0 {
+	if n := ask[int64](t, db, "SELECT count(*) FROM sallyport_secrets"); n != 0 {
 		t.Errorf("%d secrets", n)
 	}
 }
@@ -301,7 +301,7 @@ func TestCancelledCallersLeaveThePoolWhole(t *testing.T) {
 		})
 	}
 	all.Wait()
-	orphans := ask[int64](t, db, `SELECT count(*) FROM role_assignments a FULL JOIN users u ON u.id = a.subject WHERE u.id IS NULL OR a.subject IS NULL`)
+	orphans := ask[int64](t, db, `SELECT count(*) FROM sallyport_role_assignments a FULL JOIN sallyport_users u ON u.id = a.subject WHERE u.id IS NULL OR a.subject IS NULL`)
 	if orphans != 0 {
 		t.Errorf("%d halves of an Update", orphans)
 	}

@@ -449,7 +449,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, "INSERT INTO schema_version VALUES (99, 'later', 1)")
+	exec(t, db, "INSERT INTO sallyport_schema_version VALUES (99, 'later', 1)")
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -461,8 +461,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"a database of a newer release", newer, store.ErrNewer, "version 99"},
 		{"a file that is no database", write("text.db", strings.Repeat("hello world\n", 500)), store.ErrForeign, "no SQLite file"},
 		{"a short file that is no database", write("short.db", "hello"), store.ErrForeign, "no SQLite file"},
-		{"somebody else's table of our name", make("foreign.db", "CREATE TABLE users (id INTEGER)"), store.ErrForeign, "table users"},
-		{"somebody else's schema_version", make("version.db", "CREATE TABLE schema_version (v TEXT)"), store.ErrForeign, "schema_version"},
+		{"somebody else's table of our name", make("foreign.db", "CREATE TABLE sallyport_users (id INTEGER)"), store.ErrForeign, "table sallyport_users"},
+		{"somebody else's schema_version", make("version.db", "CREATE TABLE sallyport_schema_version (v TEXT)"), store.ErrForeign, "sallyport_schema_version"},
 		{"somebody else's mark", make("marked.db", "PRAGMA application_id = 42", "CREATE TABLE x (id)"), store.ErrForeign, "application_id"},
 		{"a folder", dir, nil, "is not a file"},
 		{"a folder that does not exist", filepath.Join(dir, "no", "x.db"), os.ErrNotExist, "no such file"},
@@ -592,10 +592,10 @@ func TestManyCallers(t *testing.T) {
 	}
 	all.Wait()
 	want := 64 * (rounds - rounds/5)
-	if got := one[int](t, db.Read, "SELECT count(*) FROM audit_log"); got != want {
+	if got := one[int](t, db.Read, "SELECT count(*) FROM sallyport_audit_log"); got != want {
 		t.Errorf("%d audit entries, want %d", got, want)
 	}
-	if got := one[int](t, db.Read, "SELECT max(seq) FROM revocation"); got != want {
+	if got := one[int](t, db.Read, "SELECT max(seq) FROM sallyport_revocation"); got != want {
 		t.Errorf("the last number is %d, want %d", got, want)
 	}
 }

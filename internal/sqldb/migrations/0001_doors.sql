@@ -4,7 +4,7 @@
 -- run on PostgreSQL only; fillfactor leaves room on the page for the next
 -- version of a row, so that changing it touches no index.
 
-CREATE TABLE schema_version (
+CREATE TABLE sallyport_schema_version (
   version    BIGINT NOT NULL PRIMARY KEY,
   name       TEXT NOT NULL,
   applied_at BIGINT NOT NULL
@@ -12,15 +12,15 @@ CREATE TABLE schema_version (
 
 -- One row. Whoever appends to the log holds it until commit: that makes the
 -- order of seq the order of commits.
-CREATE TABLE log_head (
+CREATE TABLE sallyport_log_head (
   one    BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
   log_id TEXT NOT NULL,
   seq    BIGINT NOT NULL,
   floor  BIGINT NOT NULL
 );
--- postgres: ALTER TABLE log_head SET (fillfactor = 10);
+-- postgres: ALTER TABLE sallyport_log_head SET (fillfactor = 10);
 
-CREATE TABLE revocation (
+CREATE TABLE sallyport_revocation (
   seq        BIGINT NOT NULL PRIMARY KEY,
   effect     TEXT NOT NULL,
   kind       TEXT NOT NULL,
@@ -31,14 +31,14 @@ CREATE TABLE revocation (
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL
 );
-CREATE INDEX revocation_expires ON revocation (expires_at);
+CREATE INDEX sallyport_revocation_expires ON sallyport_revocation (expires_at);
 
-CREATE TABLE secrets (
+CREATE TABLE sallyport_secrets (
   name  TEXT NOT NULL PRIMARY KEY,
   value BYTEA NOT NULL
 );
 
-CREATE TABLE users (
+CREATE TABLE sallyport_users (
   id             TEXT NOT NULL PRIMARY KEY,
   username       TEXT NOT NULL,
   username_norm  TEXT NOT NULL,
@@ -50,14 +50,14 @@ CREATE TABLE users (
   created_at     BIGINT NOT NULL,
   updated_at     BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX users_username ON users (username_norm) WHERE username_norm <> '';
+CREATE UNIQUE INDEX sallyport_users_username ON sallyport_users (username_norm) WHERE username_norm <> '';
 -- An address that was not proved neither blocks its owner nor reveals them.
-CREATE UNIQUE INDEX users_verified ON users (email_norm) WHERE email_verified = 1 AND email_norm <> '';
-CREATE INDEX users_email ON users (email_norm) WHERE email_norm <> '';
-CREATE INDEX users_status ON users (status, id);
--- postgres: ALTER TABLE users SET (fillfactor = 90);
+CREATE UNIQUE INDEX sallyport_users_verified ON sallyport_users (email_norm) WHERE email_verified = 1 AND email_norm <> '';
+CREATE INDEX sallyport_users_email ON sallyport_users (email_norm) WHERE email_norm <> '';
+CREATE INDEX sallyport_users_status ON sallyport_users (status, id);
+-- postgres: ALTER TABLE sallyport_users SET (fillfactor = 90);
 
-CREATE TABLE credentials (
+CREATE TABLE sallyport_credentials (
   user_id    TEXT NOT NULL,
   kind       TEXT NOT NULL,
   secret     TEXT NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE credentials (
   PRIMARY KEY (user_id, kind)
 );
 
-CREATE TABLE sessions (
+CREATE TABLE sallyport_sessions (
   id              TEXT NOT NULL PRIMARY KEY,
   token_hash      BYTEA NOT NULL,
   user_id         TEXT NOT NULL,
@@ -82,12 +82,12 @@ CREATE TABLE sessions (
   address         TEXT NOT NULL,
   user_agent      TEXT NOT NULL
 );
-CREATE UNIQUE INDEX sessions_token ON sessions (token_hash);
-CREATE INDEX sessions_user ON sessions (user_id);
-CREATE INDEX sessions_expires ON sessions (expires_at);
--- postgres: ALTER TABLE sessions SET (fillfactor = 80);
+CREATE UNIQUE INDEX sallyport_sessions_token ON sallyport_sessions (token_hash);
+CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id);
+CREATE INDEX sallyport_sessions_expires ON sallyport_sessions (expires_at);
+-- postgres: ALTER TABLE sallyport_sessions SET (fillfactor = 80);
 
-CREATE TABLE refresh_families (
+CREATE TABLE sallyport_refresh_families (
   id            TEXT NOT NULL PRIMARY KEY,
   session_id    TEXT NOT NULL,
   grant_id      TEXT NOT NULL,
@@ -107,13 +107,13 @@ CREATE TABLE refresh_families (
   revoked_at    BIGINT NOT NULL,
   revoke_reason TEXT NOT NULL
 );
-CREATE INDEX refresh_families_session ON refresh_families (session_id) WHERE session_id <> '';
-CREATE INDEX refresh_families_grant ON refresh_families (grant_id) WHERE grant_id <> '';
-CREATE INDEX refresh_families_user ON refresh_families (user_id);
-CREATE INDEX refresh_families_expires ON refresh_families (expires_at);
--- postgres: ALTER TABLE refresh_families SET (fillfactor = 80);
+CREATE INDEX sallyport_refresh_families_session ON sallyport_refresh_families (session_id) WHERE session_id <> '';
+CREATE INDEX sallyport_refresh_families_grant ON sallyport_refresh_families (grant_id) WHERE grant_id <> '';
+CREATE INDEX sallyport_refresh_families_user ON sallyport_refresh_families (user_id);
+CREATE INDEX sallyport_refresh_families_expires ON sallyport_refresh_families (expires_at);
+-- postgres: ALTER TABLE sallyport_refresh_families SET (fillfactor = 80);
 
-CREATE TABLE api_keys (
+CREATE TABLE sallyport_api_keys (
   id           TEXT NOT NULL PRIMARY KEY,
   key_hash     BYTEA NOT NULL,
   owner_id     TEXT NOT NULL,
@@ -125,27 +125,27 @@ CREATE TABLE api_keys (
   expires_at   BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL
 );
-CREATE INDEX api_keys_owner ON api_keys (owner_id);
-CREATE INDEX api_keys_expires ON api_keys (expires_at) WHERE expires_at > 0;
--- postgres: ALTER TABLE api_keys SET (fillfactor = 80);
+CREATE INDEX sallyport_api_keys_owner ON sallyport_api_keys (owner_id);
+CREATE INDEX sallyport_api_keys_expires ON sallyport_api_keys (expires_at) WHERE expires_at > 0;
+-- postgres: ALTER TABLE sallyport_api_keys SET (fillfactor = 80);
 
 -- Definitions are read as a whole into a snapshot, never searched: their lists are JSON.
-CREATE TABLE roles (
+CREATE TABLE sallyport_roles (
   name        TEXT NOT NULL PRIMARY KEY,
   permissions TEXT NOT NULL,
   inherits    TEXT NOT NULL
 );
--- postgres: ALTER TABLE roles SET (fillfactor = 80);
+-- postgres: ALTER TABLE sallyport_roles SET (fillfactor = 80);
 
-CREATE TABLE role_assignments (
+CREATE TABLE sallyport_role_assignments (
   subject TEXT NOT NULL,
   org_id  TEXT NOT NULL,
-  role    TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+  role    TEXT NOT NULL REFERENCES sallyport_roles (name) ON DELETE CASCADE,
   PRIMARY KEY (subject, org_id, role)
 );
-CREATE INDEX role_assignments_role ON role_assignments (role, org_id, subject);
+CREATE INDEX sallyport_role_assignments_role ON sallyport_role_assignments (role, org_id, subject);
 
-CREATE TABLE signing_keys (
+CREATE TABLE sallyport_signing_keys (
   kid            TEXT NOT NULL PRIMARY KEY,
   alg            TEXT NOT NULL,
   key_use        TEXT NOT NULL,
@@ -160,7 +160,7 @@ CREATE TABLE signing_keys (
 
 -- Keyset by id, which is ordered by time. The hashes are filled in later, by a
 -- sealer that chains committed rows.
-CREATE TABLE audit_log (
+CREATE TABLE sallyport_audit_log (
   id        TEXT NOT NULL PRIMARY KEY,
   at        BIGINT NOT NULL,
   actor     TEXT NOT NULL,
@@ -174,16 +174,16 @@ CREATE TABLE audit_log (
   prev_hash BYTEA,
   hash      BYTEA
 );
-CREATE INDEX audit_log_actor ON audit_log (actor, id);
-CREATE INDEX audit_log_action ON audit_log (action, id);
-CREATE INDEX audit_log_target ON audit_log (target, id);
+CREATE INDEX sallyport_audit_log_actor ON sallyport_audit_log (actor, id);
+CREATE INDEX sallyport_audit_log_action ON sallyport_audit_log (action, id);
+CREATE INDEX sallyport_audit_log_target ON sallyport_audit_log (target, id);
 
-CREATE TABLE login_failures (
+CREATE TABLE sallyport_login_failures (
   key          BYTEA NOT NULL PRIMARY KEY,
   failures     BIGINT NOT NULL,
   first_at     BIGINT NOT NULL,
   locked_until BIGINT NOT NULL,
   expires_at   BIGINT NOT NULL
 );
-CREATE INDEX login_failures_expires ON login_failures (expires_at);
--- postgres: ALTER TABLE login_failures SET (fillfactor = 80);
+CREATE INDEX sallyport_login_failures_expires ON sallyport_login_failures (expires_at);
+-- postgres: ALTER TABLE sallyport_login_failures SET (fillfactor = 80);
