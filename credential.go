@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/textproto"
 	"net/url"
 	"strings"
 )
@@ -173,17 +174,41 @@ func printable(w uint64) bool {
 // cookie returns the session cookie, unless the door reads none. Two cookies of
 // that name mean that somebody planted one: neither counts.
 func (g *Gate) cookie(d *Door, r *http.Request) (value string, offered bool, err error) {
-	if d.noCookie || len(r.Header["Cookie"]) == 0 {
+	if d.noCookie {
 		return "", false, nil
 	}
-	cookies := r.CookiesNamed(g.CookieName())
-	switch len(cookies) {
-	case 0:
-		return "", false, nil
-	case 1:
-		return cookies[0].Value, true, nil
+	name := g.CookieName()
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			v, ok := cookieValue(pair, name)
+			switch {
+			case ok && offered:
+				return "", true, invalidCredential("two session cookies")
+			case ok:
+				value, offered = v, true
+			}
+		}
 	}
-	return "", true, invalidCredential("two session cookies")
+	return value, offered, nil
+}
+
+// cookieValue returns the value of a cookie-pair (RFC 6265 §4.2.1) of that name,
+// and false if it is another's or cannot be one. It reads what
+// [http.Request.CookiesNamed] reads, without the memory.
+func cookieValue(pair, name string) (value string, ok bool) {
+	key, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+	if textproto.TrimString(key) != name {
+		return "", false
+	}
+	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+		value = value[1 : n-1]
+	}
+	for _, c := range []byte(value) {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	return value, true
 }
 
 // queryOffersToken parses the query only where it may hold the parameter.

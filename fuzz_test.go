@@ -1,11 +1,13 @@
 package sallyport_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport"
@@ -62,4 +64,40 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What the gate takes for the session cookie is what net/http reads.
+func FuzzCookie(f *testing.F) {
+	for _, s := range []string{
+		"__Host-sallyport=ann", "a=b; __Host-sallyport=ann; c", "__Host-sallyport=\"ann\"", "__Host-sallyport=\"", "\t__Host-sallyport =\tann ;",
+		"__Host-sallyport", "__Host-sallyport=a; __Host-sallyport=b", "__Host-sallyport=a\\;__Host-sallyport=b", ";;=;__host-sallyport=a",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if strings.Count(header, ";") > 1000 {
+			t.Skip() // of 3000 cookies net/http reads none
+		}
+		r := &http.Request{Method: "GET", URL: &url.URL{Path: "/"}, Header: http.Header{"Cookie": {header}}}
+		var got []string
+		g := &sallyport.Gate{Authenticators: []sallyport.Authenticator{listening(func(v string) { got = append(got, v) })}, Log: slog.New(slog.DiscardHandler)}
+		w := httptest.NewRecorder()
+		g.Through(sallyport.SignedIn())(http.HandlerFunc(greet)).ServeHTTP(w, r)
+		cookies := r.CookiesNamed(g.CookieName())
+		heard := len(cookies) == 1 && cookies[0].Value != "" && len(cookies[0].Value) <= 8<<10
+		if heard != (len(got) == 1) || heard && got[0] != cookies[0].Value {
+			t.Errorf("%q: the authenticator got %q, net/http reads %v", header, got, cookies)
+		}
+		if offered := strings.Contains(w.Body.String(), "invalid_token"); !heard && offered != (len(cookies) > 0) {
+			t.Errorf("%q: %s, net/http reads %v", header, w.Body, cookies)
+		}
+	})
+}
+
+// listening is an authenticator that passes on what it is asked about.
+type listening func(value string)
+
+func (l listening) Authenticate(_ context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
+	l(c.Value)
+	return ann, nil
 }
