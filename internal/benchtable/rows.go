@@ -61,8 +61,9 @@ var table = []section{
 		{what: "token, allocations", ours: figure{"server.Doors/token", allocs}, floor: figure{"server.Doors/bare", allocs}},
 		{what: "decision, denied, allocations", ours: figure{"server.Doors/denied", allocs}, floor: figure{"server.Doors/bare", allocs}},
 	}},
-	{"Guarded route over HTTP, requests per second against the bare handler", []row{
-		guarded("token", 0.93), guarded("session", 0.90), guarded("apikey", 0.90), guarded("allowed", 0.88), guarded("denied", 0.88),
+	{"Guarded route over HTTP, requests per second of processor time, against the bare handler", []row{
+		guarded("token", 0.93), guarded("session", 0.90), guarded("apikey", 0.90),
+		guarded("allowed", 0.88), guarded("denied", 0.88),
 	}},
 	{"Sign-in, 200 people at once, against bare argon2id on all processors", []row{
 		{what: "sign-ins per second, SQLite", ours: figure{"server.SignIn", "sign-ins/s"}, floor: figure{"server.SignIn", "argon2id/s"}, ratio: figure{"server.SignIn", "xraw"}, goal: least(0.9)},
@@ -97,5 +98,5 @@ func role(rules string) row {
 
 func guarded(how string, bound float64) row {
 	b := "server.HTTP/" + how
-	return row{what: how, ours: figure{b, "req/s"}, floor: figure{b, "bare-req/s"}, ratio: figure{b, "xbare"}, goal: least(bound)}
+	return row{what: how, ours: figure{b, "req/cpu-s"}, floor: figure{b, "bare-req/cpu-s"}, ratio: figure{b, "xbare"}, goal: least(bound)}
 }

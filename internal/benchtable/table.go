@@ -79,7 +79,7 @@ func number(v float64, unit string) string {
 		return duration(v)
 	case unit == allocs:
 		return strconv.FormatFloat(v, 'f', -1, 64)
-	case strings.HasSuffix(unit, "/s"):
+	case strings.HasSuffix(unit, "/s"), strings.HasSuffix(unit, "/cpu-s"):
 		return digits(v) + "/s"
 	case strings.HasSuffix(unit, "-MB"):
 		return digits(v) + " MB"
