@@ -47,18 +47,18 @@ func (p *Problem) appendDocument(b []byte, trace string) ([]byte, error) {
 // members returns the members by name, without the empty ones. No Extra hides
 // one of ours.
 func (p *Problem) members(all []member, trace string) []member {
-	all = append(all,
-		member{name: "type", text: cmp.Or(p.Type, "about:blank")},
-		member{name: "title", text: cmp.Or(p.Title, http.StatusText(p.Status))},
-		member{name: "status", other: p.Status},
-		member{name: "code", text: p.Code},
-	)
+	all = append(all, member{name: "code", text: p.Code}) // nearly sorted is quickly sorted
 	if p.Detail != "" {
 		all = append(all, member{name: "detail", text: p.Detail})
 	}
+	all = append(all,
+		member{name: "status", other: p.Status},
+		member{name: "title", text: cmp.Or(p.Title, http.StatusText(p.Status))},
+	)
 	if trace != "" {
 		all = append(all, member{name: "trace_id", text: trace})
 	}
+	all = append(all, member{name: "type", text: cmp.Or(p.Type, "about:blank")})
 	ours := len(all)
 	for name, value := range p.Extra {
 		if !slices.ContainsFunc(all[:ours], func(m member) bool { return m.name == name }) {
