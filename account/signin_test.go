@@ -388,7 +388,7 @@ func (n *node) survivorsBeganAfter(what string, outs []*account.SignedIn) {
 }
 
 // weak hashes of pass, as they come from elsewhere or from years ago.
-func weakHashes(t *testing.T) map[string]string {
+func weakHashes(t testing.TB) map[string]string {
 	t.Helper()
 	b, err := bcrypt.GenerateFromPassword([]byte(pass), bcrypt.MinCost)
 	if err != nil {

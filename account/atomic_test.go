@@ -1,0 +1,364 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// An operation is one of everything that changes something.
+type operation struct {
+	name string
+	// prepare makes what the operation needs, with the node, and returns it. It is
+	// done by a service that may fail.
+	prepare func(n *node) func(ctx context.Context, s *account.Service) error
+	// answer is the error of an operation that refuses and yet changes something.
+	answer error
+	// unlogged is an operation that nobody needs to obey.
+	unlogged bool
+}
+
+// onSession is an operation on a new member's first session, of three.
+func onSession(f func(ctx context.Context, s *account.Service, first *account.SignedIn) error) func(*node) func(context.Context, *account.Service) error {
+	return func(n *node) func(context.Context, *account.Service) error {
+		first := n.member()
+		n.again(first.User, true)
+		n.again(first.User, false)
+		if _, _, err := n.CreateKey(n.t.Context(), first.User.ID, account.NewKey{Name: "k", Scopes: []string{"post:create"}}, origin("")); err != nil {
+			n.t.Fatal(err)
+		}
+		return func(ctx context.Context, s *account.Service) error { return f(ctx, s, first) }
+	}
+}
+
+// plain is an operation that needs nothing.
+func plain(f func(ctx context.Context, s *account.Service) error) func(*node) func(context.Context, *account.Service) error {
+	return func(*node) func(context.Context, *account.Service) error { return f }
+}
+
+func operations() []operation {
+	registration := func() account.Registration {
+		return account.Registration{Username: newName(), Email: "a@example.org", Password: pass, Roles: []string{"member", "moderator"}}
+	}
+	return []operation{
+		{name: "Register", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
+			_, err := s.Register(ctx, registration(), true, origin(""))
+			return err
+		})},
+		{name: "Add", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
+			_, err := s.Add(ctx, registration(), origin(""))
+			return err
+		})},
+		{name: "SetUp", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
+			_, err := s.SetUp(ctx, registration(), origin(""))
+			return err
+		})},
+		{name: "SignIn", unlogged: true, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			_, err := s.SignIn(ctx, account.SignIn{Identifier: first.User.Username, Password: pass, WithTokens: true}, origin(""))
+			return err
+		})},
+		{name: "SignIn with a weak hash", unlogged: true, prepare: func(n *node) func(context.Context, *account.Service) error {
+			u := n.member().User
+			_, weak := first(weakHashes(n.t))
+			n.setHash(u, weak)
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.SignIn(ctx, account.SignIn{Identifier: u.Username, Password: pass}, origin(""))
+				return err
+			}
+		}},
+		{name: "SignIn with a wrong password", unlogged: true, answer: account.ErrInvalidCredentials, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			_, err := s.SignIn(ctx, account.SignIn{Identifier: first.User.Username, Password: pass2}, origin(""))
+			return err
+		})},
+		{name: "Refresh", unlogged: true, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			_, err := s.Refresh(ctx, first.Tokens.Refresh, account.FirstParty, origin(""))
+			return err
+		})},
+		{name: "Refresh of a session not seen for a while", unlogged: true, prepare: func(n *node) func(context.Context, *account.Service) error {
+			m := n.member()
+			n.update(func(tx account.Tx) error {
+				if _, err := tx.Sessions.End(n.t.Context(), m.Session.ID); err != nil {
+					return err
+				}
+				m.Session.LastSeenAt = m.Session.LastSeenAt.Add(-time.Hour)
+				return tx.Sessions.Create(n.t.Context(), m.Session)
+			})
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.Refresh(ctx, m.Tokens.Refresh, account.FirstParty, origin(""))
+				return err
+			}
+		}},
+		{name: "Refresh by a token that was used before", answer: account.ErrInvalidToken, prepare: func(n *node) func(context.Context, *account.Service) error {
+			m := n.member()
+			n.steps(m, 2)
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.Refresh(ctx, m.Tokens.Refresh, account.FirstParty, origin(""))
+				return err
+			}
+		}},
+		{name: "SignOut", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.SignOut(ctx, by(first), false, origin(""))
+		})},
+		{name: "SignOut everywhere", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.SignOut(ctx, by(first), true, origin(""))
+		})},
+		{name: "EndSession", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.EndSession(ctx, first.Session.ID, "", origin(""))
+		})},
+		{name: "EndOtherSessions", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.EndOtherSessions(ctx, first.User.ID, first.Session.ID, origin(""))
+		})},
+		{name: "ChangePassword", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			_, _, err := s.ChangePassword(ctx, by(first), pass, pass2, origin(""))
+			return err
+		})},
+		{name: "ChangePassword that keeps the other sessions", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			keeping := *s
+			keeping.KeepOtherSessions = true
+			_, _, err := keeping.ChangePassword(ctx, by(first), pass, pass2, origin(""))
+			return err
+		})},
+		{name: "SetPassword", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.SetPassword(ctx, first.User.ID, pass2, origin(""))
+		})},
+		{name: "Disable", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.Disable(ctx, first.User.ID, origin(""))
+		})},
+		{name: "Enable", unlogged: true, prepare: func(n *node) func(context.Context, *account.Service) error {
+			u := n.member().User
+			n.must(n.Disable(n.t.Context(), u.ID, origin("")))
+			return func(ctx context.Context, s *account.Service) error { return s.Enable(ctx, u.ID, origin("")) }
+		}},
+		{name: "Delete", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.Delete(ctx, first.User.ID, origin(""))
+		})},
+		{name: "Assign", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.Assign(ctx, first.User.ID, "moderator", "", origin(""))
+		})},
+		{name: "Unassign", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.Unassign(ctx, first.User.ID, "member", "", origin(""))
+		})},
+		{name: "Unassign an administrator", prepare: func(n *node) func(context.Context, *account.Service) error {
+			n.admin()
+			u := n.admin()
+			return func(ctx context.Context, s *account.Service) error {
+				return s.Unassign(ctx, u.ID, account.AdminRole, "", origin(""))
+			}
+		}},
+		{name: "PutRole", prepare: plain(func(ctx context.Context, s *account.Service) error {
+			return s.PutRole(ctx, authz.Role{Name: "new", Inherits: []string{"member"}}, nil, origin(""))
+		})},
+		{name: "DeleteRole", prepare: func(n *node) func(context.Context, *account.Service) error {
+			u := n.member().User
+			n.must(n.Assign(n.t.Context(), u.ID, "moderator", "", origin("")))
+			return func(ctx context.Context, s *account.Service) error {
+				return s.DeleteRole(ctx, "moderator", nil, origin(""))
+			}
+		}},
+		{name: "EnsureRoles", prepare: plain(func(ctx context.Context, s *account.Service) error {
+			return s.EnsureRoles(ctx, []authz.Role{{Name: "one"}, {Name: "two", Inherits: []string{"one"}}})
+		})},
+		{name: "CreateKey", unlogged: true, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			_, _, err := s.CreateKey(ctx, first.User.ID, account.NewKey{Name: "k", Scopes: []string{"post:create"}}, origin(""))
+			return err
+		})},
+		{name: "RevokeKey", prepare: func(n *node) func(context.Context, *account.Service) error {
+			u := n.member().User
+			k, _, err := n.CreateKey(n.t.Context(), u.ID, account.NewKey{Name: "k", Scopes: []string{"post:create"}}, origin(""))
+			n.must(err)
+			return func(ctx context.Context, s *account.Service) error { return s.RevokeKey(ctx, k.ID, u.ID, origin("")) }
+		}},
+	}
+}
+
+// Every operation, with every one of its writes failing in turn: it is refused,
+// and nothing is changed but that a guess was paid for.
+func TestAllOrNothing(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		h.Service = h.beside(h.Store)
+		h.Limits = &limit.SignIn{Key: h.Limits.Key, Tries: 1000, PerName: 1000, PerAddress: 1 << 20, InARow: 1000}
+		for _, op := range operations() {
+			t.Run(op.name, func(t *testing.T) {
+				n := h.on(t)
+				do := op.prepare(n)
+				before := n.everything()
+				for at := 1; ; at++ {
+					store := &faulty{Store: n.Store, failAt: at}
+					err := do(t.Context(), n.beside(store))
+					if store.writes < at { // all of them succeed
+						n.wants(err, op.answer, "with no fault")
+						checkWritten(t, op, store.commits)
+						return
+					}
+					n.wants(err, errDisk, "write %d failed", at)
+					if diff := cmp.Diff(before, n.everything()); diff != "" {
+						t.Errorf("write %d failed, and yet:\n%s", at, diff)
+					}
+					for _, written := range store.commits {
+						if !paymentOnly(written) {
+							t.Errorf("write %d failed, and yet a transaction wrote %v", at, written)
+						}
+					}
+				}
+			})
+		}
+	})
+}
+
+func paymentOnly(written []string) bool {
+	return !slices.ContainsFunc(written, func(what string) bool { return what != "Failures.Set" })
+}
+
+// checkWritten checks that what an operation does is one transaction, audited,
+// and that the log's entry comes last.
+func checkWritten(t *testing.T, op operation, commits [][]string) {
+	t.Helper()
+	commits = slices.DeleteFunc(commits, paymentOnly)
+	if op.name == "Refresh" || op.name == "Refresh of a session not seen for a while" {
+		return // what is done every few minutes is audited only if it is odd
+	}
+	if len(commits) != 1 {
+		t.Fatalf("%d transactions: %v", len(commits), commits)
+	}
+	written := commits[0]
+	if !slices.Contains(written, "Audit.Append") {
+		t.Errorf("not audited: %v", written)
+	}
+	appended := slices.Index(written, "Log.Append")
+	if (appended < 0) != op.unlogged {
+		t.Errorf("wrote %v", written)
+	}
+	if appended < 0 {
+		return
+	}
+	for _, later := range written[appended+1:] {
+		// Rows that the transaction holds already: the user's, and of a password change
+		// the sessions' that go on.
+		if !slices.Contains([]string{"Users.SetKilledSeq", "Families.Advance", "Sessions.Rotate"}, later) {
+			t.Errorf("%s after the log's counter row was locked: %v", later, written)
+		}
+	}
+}
+
+// everything is all that can be read of the house.
+func (n *node) everything() (all []string) {
+	n.t.Helper()
+	ctx := n.t.Context()
+	add := func(what string, v any, err error) error {
+		all = append(all, fmt.Sprintf("%s %+v", what, v))
+		return err
+	}
+	n.view(func(tx account.Tx) error {
+		all = nil
+		users, err := tx.Users.List(ctx, account.UserFilter{})
+		errs := []error{add("users", users, err)}
+		for _, u := range users {
+			phc, err := tx.Credentials.Password(ctx, u.ID)
+			errs = append(errs, add("password", phc, err))
+			sessions, err := tx.Sessions.List(ctx, u.ID)
+			errs = append(errs, add("sessions", sessions, err))
+			keys, err := tx.APIKeys.List(ctx, u.ID)
+			errs = append(errs, add("keys", keys, err))
+			roles, err := tx.Roles.Assigned(ctx, u.ID, "")
+			errs = append(errs, add("assigned", roles, err))
+		}
+		roles, err := tx.Roles.Roles(ctx)
+		errs = append(errs, add("roles", roles, err))
+		entries, err := tx.Audit.List(ctx, audit.Filter{})
+		errs = append(errs, add("audit", entries, err))
+		log, err := tx.Log.Read(ctx, 0, 10_000)
+		errs = append(errs, add("log", log, err))
+		head, err := tx.Log.Head(ctx)
+		return errors.Join(append(errs, add("head", head, err))...)
+	})
+	return all
+}
+
+// Before a call returns, this node obeys it.
+func TestEveryOperationIsObeyedWhenItReturns(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		for _, op := range operations() {
+			do := op.prepare(h.node)
+			before := h.head()
+			h.wants(do(t.Context(), h.Service), op.answer, "%s", op.name)
+			h.obeys(op.name)
+			if (h.head() == before) != op.unlogged {
+				t.Errorf("%s moved the log from %v to %v", op.name, before, h.head())
+			}
+		}
+	})
+}
+
+// The client hangs up in the moment of the commit: what was done is obeyed all
+// the same.
+func TestACancelledCallerIsObeyed(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		for _, op := range operations() {
+			do := op.prepare(h.node)
+			ctx, cancel := context.WithCancel(t.Context())
+			store := &hangingUp{Store: h.Store, cancel: cancel}
+			err := do(ctx, h.beside(store))
+			h.obeys(op.name)
+			if !op.unlogged {
+				h.wants(err, op.answer, "%s", op.name)
+			}
+			cancel()
+		}
+	})
+}
+
+// A hangingUp store cancels its caller when an Update that appended to the log
+// has committed.
+type hangingUp struct {
+	account.Store
+	cancel func()
+}
+
+func (s *hangingUp) Update(ctx context.Context, f func(account.Tx) error) error {
+	appended := false
+	err := s.Store.Update(ctx, func(tx account.Tx) error {
+		tx.Log = noticing{tx.Log, &appended}
+		return f(tx)
+	})
+	if appended {
+		s.cancel()
+	}
+	return err
+}
+
+type noticing struct {
+	revoke.Log
+	appended *bool
+}
+
+func (l noticing) Append(ctx context.Context, es ...revoke.Entry) (revoke.Position, error) {
+	*l.appended = true
+	return l.Log.Append(ctx, es...)
+}
+
+// An operation that is cancelled before it begins does nothing.
+func TestACancelledCallerChangesNothing(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		for _, op := range operations() {
+			do := op.prepare(h.node)
+			before := h.everything()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			h.wants(do(ctx, h.Service), context.Canceled, "%s", op.name)
+			if diff := cmp.Diff(before, h.everything()); diff != "" {
+				t.Errorf("%s:\n%s", op.name, diff)
+			}
+		}
+	})
+}
