@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/testdb"
 	"github.com/sallyport-auth/sallyport/internal/testenv"
 )
 
@@ -29,14 +30,20 @@ type credentials struct{ access, refresh string }
 // repeats the last request after the restart goes on, and who was told that they
 // are signed out stays so.
 func TestKilledServerSignsNobodyOut(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { killServers(t) })
+	t.Run("postgres", func(t *testing.T) { killServers(t, "--database", testdb.PostgresDurable(t, "", nil)) })
+}
+
+func killServers(t *testing.T, flags ...string) {
 	dir := t.TempDir()
+	flags = append(flags, "--base-url", "http://localhost:8080")
 	people := make([]*person, 4)
 	for i := range people {
 		people[i] = &person{name: fmt.Sprintf("person%d", i)}
 	}
 	rounds := testenv.Count(3, 20)
 	for range rounds {
-		p := serving(t, dir, "--base-url", "http://localhost:8080")
+		p := serving(t, dir, flags...)
 		var busy sync.WaitGroup
 		for _, who := range people {
 			busy.Go(func() {
@@ -48,7 +55,7 @@ func TestKilledServerSignsNobodyOut(t *testing.T) {
 		p.kill()
 		busy.Wait()
 	}
-	p := serving(t, dir, "--base-url", "http://localhost:8080")
+	p := serving(t, dir, flags...)
 	refreshes, signOuts := 0, 0
 	for _, who := range people {
 		for range 3 {
