@@ -74,6 +74,7 @@ var table = []section{
 	{"Refresh rotations per second, 32 callers, against one row per token", []row{
 		{what: "SQLite, synchronous=FULL", ours: figure{"store/sqlite.Rotate/sqlite/family", "op/s"}, floor: figure{"store/sqlite.Rotate/sqlite/row-per-token", "op/s"}, goal: least(3)},
 		{what: "PostgreSQL", ours: figure{"store/postgres.Rotate/postgres/family", "op/s"}, floor: figure{"store/postgres.Rotate/postgres/row-per-token", "op/s"}, goal: least(2)},
+		{what: "PostgreSQL, the other with a BEGIN of its own", ours: figure{"store/postgres.Rotate/postgres/family", "op/s"}, floor: figure{"store/postgres.Rotate/postgres/row-per-token-plain-begin", "op/s"}},
 	}},
 	{"Revocations per second, 64 callers, SQLite, synchronous=FULL", []row{
 		{what: "one a transaction", ours: figure{"store/sqlite.Revoke/sqlite/single", "entries/s"}, goal: leastOurs(15_000)},
