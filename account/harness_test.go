@@ -278,7 +278,31 @@ func (n *node) alive(s *account.SignedIn, want bool, what string) {
 	}
 	if err == nil {
 		s.Tokens = next
+	} else if n.rotates(s.Tokens) {
+		n.t.Errorf("%s: refused, but the family itself goes on", what)
 	}
+}
+
+// rotates reports whether the family would rotate, were it not for the user and
+// the session.
+func (n *node) rotates(t *account.Tokens) bool {
+	n.t.Helper()
+	errUndo := errors.New("undo")
+	rt, err := n.Refreshes.Parse(t.Refresh)
+	n.must(err)
+	err = n.Store.Update(n.t.Context(), func(tx account.Tx) error {
+		_, err := tx.Families.Rotate(n.t.Context(), token.Rotation{
+			Family: rt.Family, Counter: rt.Counter, Client: account.FirstParty, Now: time.Now(), Leeway: time.Minute,
+		})
+		if err == nil {
+			err = errUndo
+		}
+		return err
+	})
+	if !errors.Is(err, errUndo) && !errors.Is(err, token.ErrNotFound) {
+		n.t.Error(err)
+	}
+	return errors.Is(err, errUndo)
 }
 
 func (n *node) hasSession(s *account.SignedIn) bool {

@@ -165,7 +165,7 @@ func takeSlot(t *testing.T, h *house) *slot {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("x"), bcrypt.MinCost)
 	h.must(err)
-	s := &slot{Service: h.beside(h.Store), t: t, hash: "$2a$13$" + string(hash[7:])}
+	s := &slot{Service: h.beside(h.Store), t: t, hash: "$2a$12$" + string(hash[7:])}
 	s.Passwords = &password.Hasher{Params: h.Passwords.Params, Slots: 1, Queue: -1}
 	s.take()
 	t.Cleanup(func() { <-s.free })
@@ -336,6 +336,25 @@ func TestASignInThatBeganBeforeDoesNotFinishAfter(t *testing.T) {
 				})
 			}
 		}
+	})
+}
+
+// Positions say that nothing happened, and yet the hash is another: it is looked
+// at again.
+func TestASignInChecksTheHashAgain(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		u := h.member().User
+		other, err := h.Passwords.Hash(t.Context(), pass2)
+		h.must(err)
+		store := &hooked{Store: h.Store, before: func(i int) {
+			if i == 2 {
+				h.setHash(u, other)
+			}
+		}}
+		_, err = h.beside(store).SignIn(t.Context(), account.SignIn{Identifier: u.Username, Password: pass}, fresh())
+		h.wants(err, account.ErrInvalidCredentials, "the password before")
+		_, err = h.SignIn(t.Context(), account.SignIn{Identifier: u.Username, Password: pass2}, fresh())
+		h.wants(err, nil, "the password after")
 	})
 }
 

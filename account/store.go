@@ -39,8 +39,10 @@ type Store interface {
 }
 
 // A Tx is one small store per feature, all bound to one transaction. Lock order,
-// for every transaction: the user's row, refresh families, sessions, the rest,
-// the log's counter row, and then only the killed_seq of the row already held.
+// for every transaction: the user's row, refresh families, sessions, roles by
+// name, the rest, the log's counter row, and then only rows already held: the
+// user's killed_seq, and the sessions that go on after a password change. Families
+// and sessions of several sessions at once are for who holds the user's row.
 //
 // An error that a contract names, such as ErrNotFound or ErrTaken, is an answer:
 // the transaction goes on. So is store.ErrText, with which every write refuses
