@@ -39,6 +39,7 @@ has_redis() { command -v redis-server || command -v valkey-server; }
 install_missing() {
 	need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 	need git command -v git
+	need curl command -v curl
 	need gcc command -v gcc
 	need libc6-dev test -e /usr/include/stdlib.h
 	need postgresql has_postgres
