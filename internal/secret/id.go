@@ -19,14 +19,15 @@ var idEncoding = base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding)
 // NewID returns a new identifier such as "usr_01k9y…": the prefix, an underscore and 26 characters made of the time in milliseconds
 // (48 bits) and 80 random bits. Identifiers made in different milliseconds sort by time, which keeps indices compact. An identifier
 // names a thing; it is never a secret.
-func NewID(prefix string) string {
-	var b [16]byte
+func NewID(prefix string) string { return IDFromBytes(prefix, newID()) }
+
+func newID() (b [16]byte) {
 	ms := uint64(time.Now().UnixMilli())
 	for i := range 6 {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
 	rand.Read(b[6:])
-	return IDFromBytes(prefix, b)
+	return b
 }
 
 // IDFromBytes writes an identifier of its 16 bytes.

@@ -2,8 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"strings"
-	"sync"
 
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -29,7 +27,7 @@ func (s auditLog) Append(ctx context.Context, e audit.Entry) error {
 		return err
 	}
 	if e.ID == "" {
-		e.ID = auditIDs.next()
+		e.ID = auditIDs.Next("aud")
 	}
 	_, err = s.exec(ctx, `INSERT INTO sallyport_audit_log (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		e.ID, ms(e.At), e.Actor, e.Action, e.Target, e.Org, e.Address, e.Trace, string(e.Outcome), detail)
@@ -51,33 +49,4 @@ func (s auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, erro
 
 // auditIDs makes the ids of this process ascend even within a millisecond: what
 // happened in one transaction is listed in the order in which it happened.
-var auditIDs ascending
-
-type ascending struct {
-	mu   sync.Mutex
-	last string
-}
-
-func (a *ascending) next() string {
-	id := secret.NewID("aud")
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if id <= a.last {
-		id = successor(a.last)
-	}
-	a.last = id
-	return id
-}
-
-// successor adds one to the 128 bits of an identifier, whose last character
-// holds three of them, followed by two zeros.
-func successor(id string) string {
-	const alphabet = "0123456789abcdefghjkmnpqrstvwxyz" // of secret.NewID
-	b := []byte(id)
-	add := 4
-	for i := len(b) - 1; add > 0 && b[i] != '_'; i-- {
-		n := strings.IndexByte(alphabet, b[i]) + add
-		b[i], add = alphabet[n%len(alphabet)], n/len(alphabet)
-	}
-	return string(b)
-}
+var auditIDs secret.Sequence

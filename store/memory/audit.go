@@ -11,6 +11,9 @@ import (
 
 type auditLog struct{ *tx }
 
+// auditIDs makes the ids of this process ascend even within a millisecond.
+var auditIDs secret.Sequence
+
 func (x auditLog) Append(_ context.Context, e audit.Entry) error {
 	text := []string{e.ID, e.Actor, e.Action, e.Target, e.Org, e.Address, e.Trace, string(e.Outcome)}
 	for name, value := range e.Detail {
@@ -24,7 +27,7 @@ func (x auditLog) Append(_ context.Context, e audit.Entry) error {
 		return fmt.Errorf("auditing: %w", err)
 	}
 	if e.ID == "" {
-		e.ID = secret.NewID("aud")
+		e.ID = auditIDs.Next("aud")
 	}
 	e.At, e.Detail = ms(e.At), maps.Clone(e.Detail)
 	x.audit.put(e.ID, &e)
