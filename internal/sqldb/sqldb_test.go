@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
 func TestAfter(t *testing.T) {
@@ -33,27 +31,6 @@ func TestAfter(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestAuditIDsAscend(t *testing.T) {
-	var ids ascending
-	last := ""
-	for range 10000 {
-		id := ids.next()
-		if id <= last || !secret.IsID("aud", id) {
-			t.Fatalf("%q after %q", id, last)
-		}
-		last = id
-	}
-	for _, c := range []struct{ id, want string }{
-		{"aud_00000000000000000000000000", "aud_00000000000000000000000004"},
-		{"aud_0000000000000000000000000w", "aud_00000000000000000000000010"},
-		{"aud_0000000000000000000000zzzw", "aud_00000000000000000000010000"},
-	} {
-		if got := successor(c.id); got != c.want || !secret.IsID("aud", got) {
-			t.Errorf("successor of %s is %s, want %s", c.id, got, c.want)
-		}
 	}
 }
 
