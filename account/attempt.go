@@ -37,7 +37,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 	for {
 		match, err := s.verify(ctx, a)
 		if err != nil {
-			return err
+			return errors.Join(err, s.refund(ctx, a, o))
 		}
 		if !match {
 			return s.failed(ctx, a, o)
@@ -120,6 +120,14 @@ func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 		return &LimitError{Wait: wait}
 	}
 	return nil
+}
+
+// refund takes the payment back for a password that was not looked at, because
+// too many others are: a rush of sign-ins must not lock anybody out. The caller
+// may have gone by now.
+func (s *Service) refund(ctx context.Context, a *attempt, o Origin) error {
+	ctx = context.WithoutCancel(ctx)
+	return s.Store.Update(ctx, func(tx Tx) error { return s.Limits.Refund(ctx, tx.Failures, a.name, o.Address) })
 }
 
 // verify does the work of a hash whoever it is, and only then looks at who it is.

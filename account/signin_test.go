@@ -199,6 +199,29 @@ func (s *slot) during(f func() error) error {
 	}
 }
 
+// A rush of sign-ins, answered with 503, must not lock anybody out.
+func TestAPasswordThatNobodyLookedAtIsNoFailure(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		h.named("ann")
+		from := fresh()
+		s := takeSlot(t, h)
+		for range 8 {
+			err := s.during(func() error {
+				_, err := s.SignIn(t.Context(), account.SignIn{Identifier: "ann", Password: pass2}, from)
+				return err
+			})
+			if _, ok := errors.AsType[*password.BusyError](err); !ok {
+				t.Fatalf("while the slot is taken: %v", err)
+			}
+		}
+		for i := range 5 {
+			if _, err := h.SignIn(t.Context(), account.SignIn{Identifier: "ann", Password: pass2}, from); err != account.ErrInvalidCredentials {
+				t.Fatalf("guess %d: %v", i+1, err)
+			}
+		}
+	})
+}
+
 func TestLimitsAreDurableAndAlike(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		ann := h.named("ann").User

@@ -9,8 +9,10 @@ type budget interface {
 	wait(f Failures, now time.Time) time.Duration
 	// spend counts one failure, and says until when the result means something.
 	spend(f Failures, now time.Time) (Failures, time.Time)
-	// forgive takes back one failure that turned out to be none.
+	// forgive takes back one failure that turned out to be a success.
 	forgive(f Failures) (Failures, time.Time)
+	// refund takes back one failure that turned out to be nothing at all.
+	refund(f Failures) (Failures, time.Time)
 }
 
 // maxSkew is how far the clocks of two nodes may differ. A time that lies further
@@ -52,6 +54,8 @@ func (b bucket) forgive(f Failures) (Failures, time.Time) {
 	f.Count--
 	return f, b.empty(f)
 }
+
+func (b bucket) refund(f Failures) (Failures, time.Time) { return b.forgive(f) }
 
 // at returns what f has become by now.
 func (b bucket) at(f Failures, now time.Time) Failures {
@@ -113,6 +117,19 @@ func (p pause) length(beyond int) time.Duration {
 // forgive forgets everything: a pair that has signed in starts anew.
 func (p pause) forgive(Failures) (Failures, time.Time) { return Failures{}, time.Time{} }
 
+// refund leaves what the other failures deserve: the pause ends only if they are
+// too few for one.
+func (p pause) refund(f Failures) (Failures, time.Time) {
+	if f.Count <= 1 {
+		return Failures{}, time.Time{}
+	}
+	f.Count--
+	if f.Count < p.tries {
+		f.LockedUntil = time.Time{}
+	}
+	return f, f.FirstAt.Add(pauseMemory)
+}
+
 // A row counts failures without a success between them, and locks for good after
 // the last one that it has room for.
 type row struct{ size int }
@@ -142,3 +159,11 @@ func (r row) spend(f Failures, now time.Time) (Failures, time.Time) {
 }
 
 func (r row) forgive(Failures) (Failures, time.Time) { return Failures{}, time.Time{} }
+
+func (r row) refund(f Failures) (Failures, time.Time) {
+	if f.Count <= 1 {
+		return Failures{}, time.Time{}
+	}
+	f.Count--
+	return f, f.FirstAt.Add(forGood) // when the last of them failed is not known: longer than needed
+}

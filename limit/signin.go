@@ -71,6 +71,17 @@ func (s *SignIn) Spend(ctx context.Context, st Store, name string, addr netip.Ad
 // the name and of the address get back only what this guess took, so that
 // nobody frees an address by signing in to an account of their own.
 func (s *SignIn) Forgive(ctx context.Context, st Store, name string, addr netip.Addr) error {
+	return s.repay(ctx, st, name, addr, budget.forgive)
+}
+
+// Refund repays what [SignIn.Spend] took for a guess that nobody looked at after
+// all. It tells neither success nor failure: everything is as if the guess had
+// not been made.
+func (s *SignIn) Refund(ctx context.Context, st Store, name string, addr netip.Addr) error {
+	return s.repay(ctx, st, name, addr, budget.refund)
+}
+
+func (s *SignIn) repay(ctx context.Context, st Store, name string, addr netip.Addr, how func(budget, Failures) (Failures, time.Time)) error {
 	tallies, err := s.lock(ctx, st, s.tallies(name, addr))
 	if err != nil {
 		return err
@@ -79,9 +90,9 @@ func (s *SignIn) Forgive(ctx context.Context, st Store, name string, addr netip.
 		if t.failures == (Failures{}) {
 			continue // swept meanwhile, or reset
 		}
-		f, until := t.budget.forgive(t.failures)
+		f, until := how(t.budget, t.failures)
 		if err := st.Set(ctx, t.key, f, until); err != nil {
-			return fmt.Errorf("forgiving a sign-in: %w", err)
+			return fmt.Errorf("repaying a sign-in: %w", err)
 		}
 	}
 	return nil

@@ -287,6 +287,44 @@ func TestSuccess(t *testing.T) {
 	})
 }
 
+// A guess that nobody looked at leaves everything as if it had not been made.
+func TestRefund(t *testing.T) {
+	for before := range 5 {
+		with, without, now := newTable(), newTable(), day
+		for range before {
+			with.guess(t, signIn, "ann", home, now)
+			without.guess(t, signIn, "ann", home, now)
+		}
+		for range 20 { // a rush
+			if wait := with.guess(t, signIn, "ann", home, now); wait > 0 {
+				t.Fatalf("after %d failures: has to wait %v", before, wait)
+			}
+			if err := with.update(func(st limit.Store) error { return signIn.Refund(t.Context(), st, "ann", home) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 8 {
+			if got, want := with.guess(t, signIn, "ann", home, now), without.guess(t, signIn, "ann", home, now); got != want {
+				t.Errorf("after %d failures and a rush, guess %d waits %v, not %v", before, i+1, got, want)
+			}
+		}
+	}
+	t.Run("of one leaves the pause that others deserve", func(t *testing.T) {
+		tb, now := newTable(), day
+		for range 5 {
+			tb.guess(t, signIn, "ann", home, now)
+		}
+		now = now.Add(time.Minute)
+		tb.guess(t, signIn, "ann", home, now)
+		if err := tb.update(func(st limit.Store) error { return signIn.Refund(t.Context(), st, "ann", home) }); err != nil {
+			t.Fatal(err)
+		}
+		if wait := tb.guess(t, signIn, "ann", home, now); wait == 0 {
+			t.Error("no pause is left")
+		}
+	})
+}
+
 func TestReset(t *testing.T) {
 	tb, now := newTable(), day
 	for i := range 100 {
