@@ -100,7 +100,7 @@ func TestRegisterRefuses(t *testing.T) {
 				}
 			})
 		}
-		if all, err := h.Users(t.Context(), account.UserFilter{}); err != nil || len(all) != 1 {
+		if all, err := h.Members(t.Context(), account.UserFilter{}); err != nil || len(all) != 1 {
 			t.Errorf("%d users, %v", len(all), err)
 		}
 	})
@@ -274,10 +274,10 @@ func TestFiltersOfNonsenseFindNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		h.member()
 		for _, odd := range []string{"\x00", "\xff", "a\x00b"} {
-			if us, err := h.Users(t.Context(), account.UserFilter{Prefix: odd}); err != nil || len(us) > 0 {
+			if us, err := h.Members(t.Context(), account.UserFilter{Prefix: odd}); err != nil || len(us) > 0 {
 				t.Errorf("users: %v, %v", us, err)
 			}
-			_, err := h.Users(t.Context(), account.UserFilter{After: odd})
+			_, err := h.Members(t.Context(), account.UserFilter{After: odd})
 			h.wants(err, nil, "users after %q", odd)
 			for _, f := range []audit.Filter{{Actor: odd}, {Action: odd}, {Target: odd}} {
 				if es, err := h.Audit(t.Context(), f); err != nil || len(es) > 0 {

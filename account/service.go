@@ -206,10 +206,30 @@ func find(ctx context.Context, tx Tx, who string) (User, error) {
 	return users[0], nil
 }
 
-// Users returns users in order of id.
-func (s *Service) Users(ctx context.Context, f UserFilter) (us []User, err error) {
-	err = s.Store.View(ctx, func(tx Tx) error { us, err = tx.Users.List(ctx, f); return err })
-	return us, err
+// A Member is a user with the names of the roles that they have now.
+type Member struct {
+	User
+	Roles []string
+}
+
+// Members returns users in order of id, all as they were at one moment.
+func (s *Service) Members(ctx context.Context, f UserFilter) (ms []Member, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		users, err := tx.Users.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		ms = make([]Member, len(users))
+		for i, u := range users {
+			roles, err := tx.Roles.Assigned(ctx, u.ID, "")
+			if err != nil {
+				return err
+			}
+			ms[i] = Member{u, roles}
+		}
+		return nil
+	})
+	return ms, err
 }
 
 // Audit returns entries of the audit log, newest first.

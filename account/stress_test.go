@@ -156,7 +156,7 @@ func (n *node) consistent() {
 	if _, err := authz.Compile(all); err != nil {
 		n.t.Error(err)
 	}
-	users, err := n.Users(n.t.Context(), account.UserFilter{})
+	users, err := n.Members(n.t.Context(), account.UserFilter{})
 	n.must(err)
 	for _, u := range users {
 		sessions, err := n.Sessions(n.t.Context(), u.ID)

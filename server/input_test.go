@@ -76,7 +76,7 @@ func TestBadInputIsAClearRefusal(t *testing.T) {
 			}
 		})
 	}
-	users, err := h.Accounts.Users(t.Context(), userFilter(10))
+	users, err := h.Accounts.Members(t.Context(), userFilter(10))
 	if err != nil || len(users) != 1 {
 		t.Errorf("something was half-written: %+v, %v", users, err)
 	}

@@ -94,25 +94,17 @@ func (c *userList) Run(ctx context.Context, p *program) error {
 		return misused("--status: expected active or disabled, got %q", c.Status)
 	}
 	return p.manage(ctx, func(in *installation) (answer, error) {
-		users, err := in.Accounts.Users(ctx, account.UserFilter{
+		members, err := in.Accounts.Members(ctx, account.UserFilter{
 			Prefix: c.Query, Status: status, After: c.Cursor, Limit: c.Limit + 1,
 		})
 		if err != nil {
 			return answer{}, err
 		}
-		page := exchange.List[shown.User]{Items: []shown.User{}}
-		if len(users) > c.Limit {
-			users = users[:c.Limit]
-			page.NextCursor = users[c.Limit-1].ID
+		page := make([]shown.User, 0, len(members))
+		for _, m := range members {
+			page = append(page, shown.NewUser(m.User, m.Roles))
 		}
-		for _, u := range users {
-			shown, err := in.shown(ctx, u)
-			if err != nil {
-				return answer{}, err
-			}
-			page.Items = append(page.Items, shown)
-		}
-		return usersTable(page), nil
+		return usersTable(exchange.NewPage(page, c.Limit, func(u shown.User) string { return u.ID })), nil
 	})
 }
 

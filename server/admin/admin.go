@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
@@ -25,7 +24,6 @@ type Handler struct {
 	Accounts *account.Service
 	Policy   *authz.Policy
 	Keyring  *keyring.Keyring
-	Fresh    time.Duration // age that a sign-in may have for changes
 }
 
 // Mount registers the routes.

@@ -36,5 +36,5 @@ func (h *Handler) audit(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range entries {
 		shown = append(shown, shownEntry{e.ID, e.At.UTC(), e.Actor, e.Action, e.Target, e.Outcome, e.Address, e.Trace, e.Detail})
 	}
-	return exchange.Page(w, shown, limit, func(e shownEntry) string { return e.ID })
+	return exchange.JSON(w, http.StatusOK, exchange.NewPage(shown, limit, func(e shownEntry) string { return e.ID }))
 }

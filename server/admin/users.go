@@ -16,21 +16,17 @@ func (h *Handler) users(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	users, err := h.Accounts.Users(r.Context(), account.UserFilter{
+	members, err := h.Accounts.Members(r.Context(), account.UserFilter{
 		Prefix: q.Get("q"), Status: account.Status(q.Get("status")), After: cursor, Limit: limit + 1,
 	})
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	page := make([]shown.User, 0, len(users))
-	for _, u := range users {
-		roles, err := h.Accounts.Assigned(r.Context(), u.ID, "")
-		if err != nil {
-			return err
-		}
-		page = append(page, shown.NewUser(u, roles))
+	page := make([]shown.User, 0, len(members))
+	for _, m := range members {
+		page = append(page, shown.NewUser(m.User, m.Roles))
 	}
-	return exchange.Page(w, page, limit, func(u shown.User) string { return u.ID })
+	return exchange.JSON(w, http.StatusOK, exchange.NewPage(page, limit, func(u shown.User) string { return u.ID }))
 }
 
 func (h *Handler) user(w http.ResponseWriter, r *http.Request) error {

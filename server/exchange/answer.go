@@ -30,10 +30,7 @@ func JSON(w http.ResponseWriter, status int, v any) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, err = w.Write(append(body, '\n'))
-	if err != nil {
-		return nil // the client went away; the answer was given
-	}
+	w.Write(append(body, '\n')) // if the client went away, the answer was given all the same
 	return nil
 }
 
@@ -50,9 +47,9 @@ type List[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// Page answers with one page of a list that was read with one item more than the
-// limit. cursor names the last item of the page.
-func Page[T any](w http.ResponseWriter, items []T, limit int, cursor func(T) string) error {
+// NewPage is one page of a list that was read with one item more than the limit.
+// cursor names the last item of the page.
+func NewPage[T any](items []T, limit int, cursor func(T) string) List[T] {
 	l := List[T]{Items: items}
 	if l.Items == nil {
 		l.Items = []T{}
@@ -61,7 +58,7 @@ func Page[T any](w http.ResponseWriter, items []T, limit int, cursor func(T) str
 		l.Items = items[:limit]
 		l.NextCursor = cursor(l.Items[limit-1])
 	}
-	return JSON(w, http.StatusOK, l)
+	return l
 }
 
 // Problem turns an error of the services into the problem that answers it. What

@@ -5,7 +5,6 @@ package login
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -94,13 +93,13 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	again := web.Form{Identifier: cmp.Or(in.Identifier, in.Username, in.Email), ReturnTo: in.ReturnTo, Closed: h.Closed}
 	name, err := in.identifier()
 	if err != nil {
-		return h.failed(w, r, "login", err, again)
+		return h.Pages.Failed(w, r, "login", err, again)
 	}
 	out, err := h.Accounts.SignIn(r.Context(), account.SignIn{
 		Identifier: name, Password: in.Password, WithTokens: in.Mode != modeCookie,
 	}, exchange.Origin(h.Gate, r))
 	if err != nil {
-		return h.failed(w, r, "login", err, again)
+		return h.Pages.Failed(w, r, "login", err, again)
 	}
 	return h.signedIn(w, r, out, in.Mode, in.ReturnTo, http.StatusOK)
 }
@@ -125,19 +124,9 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) error {
 		Username: in.Username, Email: in.Email, Password: in.Password,
 	}, in.Mode != modeCookie, exchange.Origin(h.Gate, r))
 	if err != nil {
-		return h.failed(w, r, "register", err, web.Form{Identifier: in.Username, Email: in.Email, ReturnTo: in.ReturnTo})
+		return h.Pages.Failed(w, r, "register", err, web.Form{Identifier: in.Username, Email: in.Email, ReturnTo: in.ReturnTo})
 	}
 	return h.signedIn(w, r, out, in.Mode, in.ReturnTo, http.StatusCreated)
-}
-
-// failed answers a page with the form again, and a program with the problem.
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, page string, err error, f web.Form) error {
-	err = exchange.Problem(err)
-	p, ok := errors.AsType[*sallyport.Problem](err)
-	if !ok || !exchange.IsForm(r) {
-		return err
-	}
-	return h.Pages.Failed(w, page, p, f)
 }
 
 type signedIn struct {

@@ -98,7 +98,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 		return sallyport.ErrNotFound
 	}
 	if err != nil {
-		return h.failed(w, r, err, web.Form{Identifier: in.Username, Email: in.Email})
+		return h.Pages.Failed(w, r, "setup", err, web.Form{Identifier: in.Username, Email: in.Email})
 	}
 	h.close()
 	h.Cookie.Set(w, out.Cookie, out.Session.ExpiresAt)
@@ -110,12 +110,4 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 		Status string     `json:"status"`
 		User   shown.User `json:"user"`
 	}{"signed_in", shown.NewUser(out.User, out.Roles)})
-}
-
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error, f web.Form) error {
-	err = exchange.Problem(err)
-	if p, ok := errors.AsType[*sallyport.Problem](err); ok && exchange.IsForm(r) {
-		return h.Pages.Failed(w, "setup", p, f)
-	}
-	return err
 }

@@ -8,12 +8,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/server/exchange"
 )
 
 //go:embed templates assets
@@ -104,9 +106,15 @@ func (p *Pages) Show(w http.ResponseWriter, page string, data any) error {
 	return p.render(w, http.StatusOK, page, data)
 }
 
-// Failed shows a form again, with what was typed and what to do about it. A form
-// that was refused for what it says is 422; other refusals keep their status.
-func (p *Pages) Failed(w http.ResponseWriter, page string, problem *sallyport.Problem, f Form) error {
+// Failed answers a page with its form again, with what was typed and what to do
+// about it; a program, and what nobody can explain, gets the error. A form that
+// was refused for what it says is 422; other refusals keep their status.
+func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, page string, err error, f Form) error {
+	err = exchange.Problem(err)
+	problem, ok := errors.AsType[*sallyport.Problem](err)
+	if !ok || !exchange.IsForm(r) {
+		return err
+	}
 	for name, values := range problem.Header {
 		w.Header()[name] = values
 	}
