@@ -305,7 +305,9 @@ func TestCancelledCallersLeaveThePoolWhole(t *testing.T) {
 	if orphans != 0 {
 		t.Errorf("%d halves of an Update", orphans)
 	}
-	if sessions := ask[int64](t, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()`); sessions > 4 {
-		t.Errorf("%d connections, want 4 at most", sessions)
+	// A connection given up in the middle of a cancellation is closed here first
+	// and ends at the server a moment later, when its process reads that.
+	for ask[int64](t, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()`) > 4 {
+		time.Sleep(time.Millisecond)
 	}
 }
