@@ -24,8 +24,9 @@ func (k doorKind) String() string {
 type Door struct {
 	kind     doorKind
 	action   string
-	typ      typeOf
+	typ      AnyType
 	load     func(*http.Request) (Resource, error)
+	inOrg    bool
 	hide     bool
 	noCookie bool
 	limit    string
@@ -47,6 +48,18 @@ func May(action string) Door {
 		panic("sallyport: a door needs an action")
 	}
 	return Door{kind: may, action: action}
+}
+
+// InOrg asks about the action on the organization that the principal acts in, so
+// that roles held there count: for what concerns the organization as a whole, such
+// as creating a project in it. Who acts in none is asked about no object. It panics
+// on a door that is not [May], or that loads an object.
+func (d Door) InOrg() Door {
+	if d.kind != may || d.load != nil {
+		panic("sallyport: only a door with an action and no object can be in an organization")
+	}
+	d.inOrg = true
+	return d
 }
 
 // Hide answers 404 instead of 403, for objects whose existence is secret. It

@@ -26,6 +26,9 @@ type Gate struct {
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
 	Log         *slog.Logger                                       // nil = slog.Default()
+
+	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail
+	Record     func(context.Context, Query, Decision) // told of every refusal by Check, once Decision.ID is filled in; nil = nobody. It must not block
 }
 
 // CookieName returns the name of the session cookie.
@@ -157,6 +160,9 @@ func (g *Gate) doorTwo(d *Door, r *http.Request, ps *passage) error {
 		}
 		ps.typ, ps.object = d.typ, res.object
 	}
+	if d.inOrg {
+		res = OrganizationResource(ps.principal.Org)
+	}
 	err := g.Check(r.Context(), d.action, res)
 	if p, ok := errors.AsType[*Problem](err); ok && d.hide && p.Status == http.StatusForbidden {
 		return notFound(p)
@@ -178,21 +184,33 @@ func (g *Gate) spend(ctx context.Context, limit string, ps *passage) error {
 // Decide answers without refusing: for "show the button?". Without a policy the
 // answer is no.
 func (g *Gate) Decide(ctx context.Context, action string, res Resource) (Decision, error) {
+	return g.decide(ctx, g.query(ctx, action, res))
+}
+
+func (g *Gate) decide(ctx context.Context, q Query) (Decision, error) {
 	if g.Policy == nil {
 		return Decision{}, nil
 	}
+	return g.Policy.Decide(ctx, q)
+}
+
+// NewDecisionID returns a fresh [Decision.ID], "dec_…".
+func NewDecisionID() string { return "dec_" + rand.Text() }
+
+func (g *Gate) query(ctx context.Context, action string, res Resource) Query {
 	q := Query{Principal: From(ctx), Action: action, Resource: res}
 	if ps := passageFrom(ctx); ps != nil {
 		q.Context.Addr = ps.addr
 	}
-	return g.Policy.Decide(ctx, q)
+	return q
 }
 
 // Check is door two inside a handler. It returns nil, or an error that
 // [Gate.Error] answers: 401 if the principal is anonymous or must sign in again,
 // 403 if it may not, 503 if the policy could not tell.
 func (g *Gate) Check(ctx context.Context, action string, res Resource) error {
-	d, err := g.Decide(ctx, action, res)
+	q := g.query(ctx, action, res)
+	d, err := g.decide(ctx, q)
 	switch {
 	case err != nil:
 		return unavailable(fmt.Errorf("deciding %s: %w", action, err))
@@ -201,7 +219,15 @@ func (g *Gate) Check(ctx context.Context, action string, res Resource) error {
 	case From(ctx).Kind == Anonymous:
 		return passageFrom(ctx).whyAnonymous()
 	}
-	d.ID = cmp.Or(d.ID, "dec_"+rand.Text())
+	if d.ID == "" {
+		d.ID = NewDecisionID()
+	}
+	if g.Record != nil {
+		g.Record(ctx, q, d)
+	}
+	if !g.ShowReason {
+		d.Reason = ""
+	}
 	return refuse(action, res, d)
 }
 

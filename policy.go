@@ -16,16 +16,18 @@ type Query struct {
 
 // Context is what a query knows beside who, what and on which object.
 type Context struct {
-	Time time.Time  // zero: a policy that needs the time reads the clock
-	Addr netip.Addr // of the client; invalid if unknown
+	Time  time.Time        // zero: a policy that needs the time reads the clock
+	Addr  netip.Addr       // of the client; invalid if unknown
+	Attrs map[string]Value // whatever else the caller knows; a name of ours in it does not count
 }
 
 // A Decision answers a [Query]. The zero Decision denies.
 type Decision struct {
 	Allow  bool
 	ID     string // names this decision in logs and in the 403 problem; the gate fills an empty one when it refuses
-	Rule   string // what decided, for logs: never sent
-	Reason string // may be sent to the client; empty says nothing
+	Rule   string // what decided: a rule's id, "role …", "grant …", "scope", "organization"; for logs, never sent
+	Source string // where that rule stands, "posts.cedar:12:1"; empty if it is not text
+	Reason string // public, sent if the gate says so; empty says nothing
 	Need   *Need  // non-nil on a denial: only this is missing
 }
 

@@ -38,8 +38,10 @@ type Principal struct {
 	Subject string // stable identifier, never reused; empty if anonymous
 	Org     string // organization the credential acts in; empty for none
 
-	Roles  []string // in force now; only door one fills them
-	Scopes []string // upper bound by the credential; nil = not limited, empty = nothing
+	Roles    []string // in force now, everywhere; only door one fills them
+	OrgRoles []string // in force now for what belongs to Org, and for nothing else; only door one fills them
+	Scopes   []string // upper bound by the credential; nil = not limited, empty = nothing
+	Plan     string   // plan of Org, or else of the subject; empty for none
 
 	Session    string // id of the session behind the credential, if any
 	Grant      string // id of the OAuth grant behind the credential, if any

@@ -9,21 +9,63 @@ import (
 // reflection, no struct tags. Declare it as a package variable; it is immutable
 // and safe for concurrent use.
 type Type[T any] struct {
-	name string
-	id   func(*T) string
+	name   string
+	id     func(*T) string
+	key    string // column that holds the id
+	attrs  []Attribute
+	gets   []func(*T) Value
+	org    int // index of the attribute "org", -1 = T does not belong to organizations
+	inside []int
 }
 
 // TypeOf declares T under the name that permissions and rules use ("Post"). id
-// returns an object's identifier. It panics if either is missing.
-func TypeOf[T any](name string, id func(*T) string) *Type[T] {
+// returns an object's identifier, which the column "id" holds: see
+// [Type.KeyColumn]. It panics if name or id is missing, or if two attributes have
+// the same name.
+func TypeOf[T any](name string, id func(*T) string, attrs ...Attr[T]) *Type[T] {
 	if name == "" || id == nil {
 		panic("sallyport: a type needs a name and an id")
 	}
-	return &Type[T]{name, id}
+	t := &Type[T]{name: name, id: id, key: "id", org: -1}
+	for i, a := range attrs {
+		switch {
+		case a.get == nil || a.info.Name == "":
+			panic("sallyport: type " + name + " has an attribute without name or accessor")
+		case t.index(a.info.Name) >= 0:
+			panic("sallyport: type " + name + " has two attributes " + a.info.Name)
+		case a.org:
+			t.org = i
+		}
+		if a.info.Parent {
+			t.inside = append(t.inside, i)
+		}
+		t.attrs, t.gets = append(t.attrs, a.info), append(t.gets, a.get)
+	}
+	return t
+}
+
+// KeyColumn returns the type with another column for its identifier than "id".
+// Use it where the type is declared: the type that it was called on is another
+// one.
+func (t *Type[T]) KeyColumn(sql string) *Type[T] {
+	c := *t
+	c.key = sql
+	return &c
 }
 
 // Name returns the name that T was declared under.
 func (t *Type[T]) Name() string { return t.name }
+
+// Key returns the column that holds an object's identifier.
+func (t *Type[T]) Key() string { return t.key }
+
+// Attributes returns what is known of T's attributes, in the order declared. The
+// caller must not change it.
+func (t *Type[T]) Attributes() []Attribute { return t.attrs }
+
+// InOrganizations reports whether objects of the type belong to organizations:
+// see [Org].
+func (t *Type[T]) InOrganizations() bool { return t.org >= 0 }
 
 // Of wraps v for a query. A nil v is the zero Resource: no object.
 func (t *Type[T]) Of(v *T) Resource {
@@ -36,7 +78,7 @@ func (t *Type[T]) Of(v *T) Resource {
 // Object returns the object in r if it is a T.
 func (t *Type[T]) Object(r Resource) (*T, bool) {
 	v, ok := r.object.(*T)
-	return v, ok && r.typ == typeOf(t)
+	return v, ok && r.typ == AnyType(t)
 }
 
 // From returns the object that the door loaded: see [Type.May]. It is nil
@@ -68,18 +110,57 @@ func (t *Type[T]) May(action string, load func(*http.Request) (*T, error)) Door 
 	}}
 }
 
+func (t *Type[T]) index(name string) int {
+	for i := range t.attrs {
+		if t.attrs[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
 func (t *Type[T]) identify(v any) string { return t.id(v.(*T)) }
 
-// typeOf is any Type[T].
-type typeOf interface {
+func (t *Type[T]) read(v any, name string) Value {
+	if i := t.index(name); i >= 0 {
+		return t.gets[i](v.(*T))
+	}
+	return Value{}
+}
+
+func (t *Type[T]) parents(v any) []Value {
+	var found []Value
+	for _, i := range t.inside {
+		found = append(found, t.gets[i](v.(*T)))
+	}
+	return found
+}
+
+func (t *Type[T]) organization(v any) string {
+	if t.org < 0 {
+		return ""
+	}
+	return t.gets[t.org](v.(*T)).Text()
+}
+
+// AnyType is a [Type] of any T, or one described by [NewType]: what the policy's
+// compiler, its schema and its filter know of it.
+type AnyType interface {
 	Name() string
-	identify(any) string
+	Key() string
+	Attributes() []Attribute
+	InOrganizations() bool
+
+	identify(v any) string
+	read(v any, name string) Value
+	parents(v any) []Value
+	organization(v any) string
 }
 
 // A Resource is the object that a [Query] is about. The zero Resource is "no
 // object".
 type Resource struct {
-	typ    typeOf
+	typ    AnyType
 	object any // *T
 }
 
@@ -101,3 +182,36 @@ func (r Resource) ID() string {
 	}
 	return r.typ.identify(r.object)
 }
+
+// UID returns the object's type and identifier, the zero UID for no object.
+func (r Resource) UID() UID { return UID{r.Type(), r.ID()} }
+
+// Attr returns an attribute of the object: one that is not declared, or of no
+// object, is not loaded.
+func (r Resource) Attr(name string) Value {
+	if r.typ == nil {
+		return Value{}
+	}
+	return r.typ.read(r.object, name)
+}
+
+// Parents returns the entities that the object is directly in, of which some may
+// be absent or not loaded.
+func (r Resource) Parents() []Value {
+	if r.typ == nil {
+		return nil
+	}
+	return r.typ.parents(r.object)
+}
+
+// Organization returns the organization that the object belongs to, "" if it
+// names none, and whether its type belongs to organizations: see [Org].
+func (r Resource) Organization() (org string, belongs bool) {
+	if r.typ == nil || !r.typ.InOrganizations() {
+		return "", false
+	}
+	return r.typ.organization(r.object), true
+}
+
+// Describe returns what is known of the object's type, nil for no object.
+func (r Resource) Describe() AnyType { return r.typ }

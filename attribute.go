@@ -1,0 +1,164 @@
+package sallyport
+
+import (
+	"net/netip"
+	"time"
+)
+
+// The types of entity that Sallyport itself knows.
+const (
+	UserType         = "User"
+	ServiceType      = "Service"
+	AnonymousType    = "Anonymous"
+	RoleType         = "Role"
+	OrganizationType = "Organization"
+	ActionType       = "Action"
+)
+
+// An Attribute is what the policy's compiler, its schema and its SQL know of one
+// attribute of a type.
+type Attribute struct {
+	Name     string
+	Kind     ValueKind
+	Entity   string    // type of the entity it refers to, or of a set's entities
+	Element  ValueKind // of a set
+	Column   string    // SQL that reads it, within the caller's own SELECT; "" = it cannot be listed by
+	Optional bool      // it may be absent, and its column NULL
+	Parent   bool      // the object is in the entity it refers to, as a policy's "in" has it
+}
+
+// An Attr reads one attribute of a T: see [TypeOf]. Make one with [String],
+// [Subject] and their like, and refine it with its methods, each of which returns
+// a new Attr.
+type Attr[T any] struct {
+	info Attribute
+	get  func(*T) Value
+	org  bool
+}
+
+// String is an attribute that holds text.
+func String[T any](name string, get func(*T) string) Attr[T] {
+	return attr(name, Attribute{Kind: KindString}, func(t *T) Value { return StringValue(get(t)) })
+}
+
+// Bool is an attribute that holds a truth value.
+func Bool[T any](name string, get func(*T) bool) Attr[T] {
+	return attr(name, Attribute{Kind: KindBool}, func(t *T) Value { return BoolValue(get(t)) })
+}
+
+// Int is an attribute that holds an integer.
+func Int[T any](name string, get func(*T) int64) Attr[T] {
+	return attr(name, Attribute{Kind: KindInt}, func(t *T) Value { return IntValue(get(t)) })
+}
+
+// Time is an attribute that holds a moment; its column holds milliseconds since
+// the start of 1970 (UTC). The zero time is absent.
+func Time[T any](name string, get func(*T) time.Time) Attr[T] {
+	return attr(name, Attribute{Kind: KindTime, Optional: true}, func(t *T) Value {
+		if at := get(t); !at.IsZero() {
+			return TimeValue(at)
+		}
+		return AbsentValue()
+	})
+}
+
+// Duration is an attribute that holds a time span; its column holds milliseconds.
+func Duration[T any](name string, get func(*T) time.Duration) Attr[T] {
+	return attr(name, Attribute{Kind: KindDuration}, func(t *T) Value { return DurationValue(get(t)) })
+}
+
+// IP is an attribute that holds an address or a range of addresses. The zero
+// Prefix is absent. It cannot be listed by.
+func IP[T any](name string, get func(*T) netip.Prefix) Attr[T] {
+	return attr(name, Attribute{Kind: KindIP, Optional: true}, func(t *T) Value {
+		if p := get(t); p.IsValid() {
+			return IPValue(&p)
+		}
+		return AbsentValue()
+	}).Column("")
+}
+
+// Subject is an attribute that names a user, by [Principal.Subject]. The empty
+// one is absent, in its column as "" or NULL.
+func Subject[T any](name string, get func(*T) string) Attr[T] { return Entity(name, UserType, get) }
+
+// Entity is an attribute that names an entity of the type given, by its
+// identifier. The empty one is absent, in its column as "" or NULL.
+func Entity[T any](name, typ string, get func(*T) string) Attr[T] {
+	var boxed any = typ // once, so that no reading of it allocates
+	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Optional: true}, func(t *T) Value {
+		if id := get(t); id != "" {
+			return Value{kind: KindEntity, s: id, x: boxed}
+		}
+		return AbsentValue()
+	})
+}
+
+// Org is the attribute "org": the organization that the object belongs to. With
+// it, the type belongs to organizations: only a principal who acts in the
+// object's organization is permitted anything on it, roles of that organization
+// count for it, and an object that names no organization is denied to all.
+func Org[T any](get func(*T) string) Attr[T] {
+	a := Entity("org", OrganizationType, get)
+	a.org = true
+	return a.Parent()
+}
+
+// Strings is an attribute that holds a set of texts. It cannot be listed by.
+func Strings[T any](name string, get func(*T) []string) Attr[T] {
+	return attr(name, Attribute{Kind: KindSet, Element: KindString}, func(t *T) Value {
+		return set(get(t), StringValue)
+	}).Column("")
+}
+
+// Entities is an attribute that names a set of entities of the type given. It
+// cannot be listed by.
+func Entities[T any](name, typ string, get func(*T) []string) Attr[T] {
+	return attr(name, Attribute{Kind: KindSet, Element: KindEntity, Entity: typ}, func(t *T) Value {
+		return set(get(t), func(id string) Value { return EntityValue(UID{typ, id}) })
+	}).Column("")
+}
+
+func set[E any](elements []E, value func(E) Value) Value {
+	values := make([]Value, len(elements))
+	for i, e := range elements {
+		values[i] = value(e)
+	}
+	return SetValue(values...)
+}
+
+func attr[T any](name string, info Attribute, get func(*T) Value) Attr[T] {
+	info.Name, info.Column = name, name
+	return Attr[T]{info: info, get: get}
+}
+
+// Column names the column that holds the attribute, where it is not the
+// attribute's own name: "author_id", or with the table, "p.author_id". It is
+// SQL, written into every filter as it stands. With "" the attribute cannot be
+// listed by.
+func (a Attr[T]) Column(sql string) Attr[T] { a.info.Column = sql; return a }
+
+// If makes the attribute absent wherever there is no such thing: where there is
+// false, and the column NULL.
+func (a Attr[T]) If(there func(*T) bool) Attr[T] {
+	get := a.get
+	a.info.Optional = true
+	a.get = func(t *T) Value {
+		if there(t) {
+			return get(t)
+		}
+		return AbsentValue()
+	}
+	return a
+}
+
+// Parent says that the object is in the entity that the attribute names, so that
+// a rule may write "resource in Folder::…" and a grant on the folder reaches the
+// object. It panics if the attribute does not name an entity.
+func (a Attr[T]) Parent() Attr[T] {
+	if a.info.Kind != KindEntity {
+		panic("sallyport: only an attribute that names an entity can be a parent")
+	}
+	a.info.Parent = true
+	return a
+}
