@@ -28,8 +28,8 @@ type Entities interface {
 type Env struct {
 	Principal Entity
 	Action    sallyport.UID
-	Resource  Entity                           // nil: no object, every condition on one is neither true nor false
+	Resource  Entity                            // nil: no object, every condition on one is neither true nor false
 	Context   func(name string) sallyport.Value // a field of the context; nil = none is loaded
-	Record    func() sallyport.Value           // the context as a whole, for conditions that hand it on; nil = not loaded
-	Entities  Entities                         // nil: no other entity is loaded
+	Record    func() sallyport.Value            // the context as a whole, for conditions that hand it on; nil = not loaded
+	Entities  Entities                          // nil: no other entity is loaded
 }

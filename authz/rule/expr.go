@@ -114,3 +114,6 @@ type Rule struct {
 
 	Annotations map[string]string
 }
+
+// A File is a policy file: what it is called in messages, and its text.
+type File struct{ Name, Text string }
