@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/internal/nearest"
 )
 
@@ -28,6 +29,8 @@ type role struct {
 	rule        string // "role moderator", made once so that no decision makes it
 	permissions []Permission
 	inherits    []uint32
+	heirs       roleSet         // itself and those that inherit from it, at any depth
+	within      []sallyport.UID // itself and those it inherits from, at any depth
 }
 
 // holders are those whom an action is permitted, other than holders of "*".
@@ -163,6 +166,13 @@ func (d *Definitions) index() {
 		}
 	}
 	reached := make([]bool, len(d.roles))
+	for n := range d.roles {
+		family := withHeirs([]uint32{uint32(n)}, heirs, reached)
+		d.roles[n].heirs = newRoleSet(family)
+		for _, heir := range family {
+			d.roles[heir].within = append(d.roles[heir].within, sallyport.UID{Type: sallyport.RoleType, ID: d.roles[n].name})
+		}
+	}
 	for p, from := range direct {
 		d.enter(p, newRoleSet(withHeirs(from, heirs, reached)))
 	}
@@ -321,4 +331,35 @@ func (d *Definitions) walk(roles []string, visit func(Permission) bool) {
 			reach(m)
 		}
 	}
+}
+
+// inherits reports whether any of the roles is the one named or inherits from it.
+func (d *Definitions) inherits(roles []string, name string) bool {
+	if d == nil {
+		return false
+	}
+	ancestor, ok := d.numbers[name]
+	if !ok {
+		return false
+	}
+	for _, r := range roles {
+		if n, ok := d.numbers[r]; ok && d.roles[ancestor].heirs.has(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// ancestors appends the roles, as far as they exist, and those that they inherit
+// from. A role may come up more than once.
+func (d *Definitions) ancestors(to []sallyport.UID, roles []string) []sallyport.UID {
+	if d == nil {
+		return to
+	}
+	for _, name := range roles {
+		if n, ok := d.numbers[name]; ok {
+			to = append(to, d.roles[n].within...)
+		}
+	}
+	return to
 }

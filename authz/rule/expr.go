@@ -35,8 +35,8 @@ const (
 	ContainsAll               // set Args[0] holds all of set Args[1]
 	ContainsAny               // set Args[0] holds any of set Args[1]
 	IsEmpty                   // set Args[0] is empty
-	Set                       // of Args
-	Record                    // of Args, named by Names
+	SetOf                     // of Args
+	RecordOf                  // of Args, named by Names
 	Call                      // extension function or method Name ("ip", "lessThan") on Args
 )
 
