@@ -27,34 +27,39 @@ type Attribute struct {
 	Parent   bool      // the object is in the entity it refers to, as a policy's "in" has it
 }
 
+// organization reports whether the attribute makes its type belong to
+// organizations: see [Org].
+func (a *Attribute) organization() bool {
+	return a.Name == "org" && a.Parent && a.Entity == OrganizationType
+}
+
 // An Attr reads one attribute of a T: see [TypeOf]. Make one with [String],
 // [Subject] and their like, and refine it with its methods, each of which returns
 // a new Attr.
 type Attr[T any] struct {
 	info Attribute
 	get  func(*T) Value
-	org  bool
 }
 
 // String is an attribute that holds text.
 func String[T any](name string, get func(*T) string) Attr[T] {
-	return attr(name, Attribute{Kind: KindString}, func(t *T) Value { return StringValue(get(t)) })
+	return attr(name, Attribute{Kind: KindString}, get == nil, func(t *T) Value { return StringValue(get(t)) })
 }
 
 // Bool is an attribute that holds a truth value.
 func Bool[T any](name string, get func(*T) bool) Attr[T] {
-	return attr(name, Attribute{Kind: KindBool}, func(t *T) Value { return BoolValue(get(t)) })
+	return attr(name, Attribute{Kind: KindBool}, get == nil, func(t *T) Value { return BoolValue(get(t)) })
 }
 
 // Int is an attribute that holds an integer.
 func Int[T any](name string, get func(*T) int64) Attr[T] {
-	return attr(name, Attribute{Kind: KindInt}, func(t *T) Value { return IntValue(get(t)) })
+	return attr(name, Attribute{Kind: KindInt}, get == nil, func(t *T) Value { return IntValue(get(t)) })
 }
 
 // Time is an attribute that holds a moment; its column holds milliseconds since
 // the start of 1970 (UTC). The zero time is absent.
 func Time[T any](name string, get func(*T) time.Time) Attr[T] {
-	return attr(name, Attribute{Kind: KindTime, Optional: true}, func(t *T) Value {
+	return attr(name, Attribute{Kind: KindTime, Optional: true}, get == nil, func(t *T) Value {
 		if at := get(t); !at.IsZero() {
 			return TimeValue(at)
 		}
@@ -64,17 +69,15 @@ func Time[T any](name string, get func(*T) time.Time) Attr[T] {
 
 // Duration is an attribute that holds a time span; its column holds milliseconds.
 func Duration[T any](name string, get func(*T) time.Duration) Attr[T] {
-	return attr(name, Attribute{Kind: KindDuration}, func(t *T) Value { return DurationValue(get(t)) })
+	return attr(name, Attribute{Kind: KindDuration}, get == nil, func(t *T) Value { return DurationValue(get(t)) })
 }
 
 // IP is an attribute that holds an address or a range of addresses. The zero
 // Prefix is absent. It cannot be listed by.
 func IP[T any](name string, get func(*T) netip.Prefix) Attr[T] {
-	return attr(name, Attribute{Kind: KindIP, Optional: true}, func(t *T) Value {
-		if p := get(t); p.IsValid() {
-			return IPValue(&p)
-		}
-		return AbsentValue()
+	return attr(name, Attribute{Kind: KindIP, Optional: true}, get == nil, func(t *T) Value {
+		p := get(t)
+		return IPValue(&p)
 	}).Column("")
 }
 
@@ -85,10 +88,10 @@ func Subject[T any](name string, get func(*T) string) Attr[T] { return Entity(na
 // Entity is an attribute that names an entity of the type given, by its
 // identifier. The empty one is absent, in its column as "" or NULL.
 func Entity[T any](name, typ string, get func(*T) string) Attr[T] {
-	var boxed any = typ // once, so that no reading of it allocates
-	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Optional: true}, func(t *T) Value {
+	of := boxed(typ) // once, so that no reading of it allocates
+	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Optional: true}, get == nil, func(t *T) Value {
 		if id := get(t); id != "" {
-			return Value{kind: KindEntity, s: id, x: boxed}
+			return entity(of, id)
 		}
 		return AbsentValue()
 	})
@@ -98,15 +101,11 @@ func Entity[T any](name, typ string, get func(*T) string) Attr[T] {
 // it, the type belongs to organizations: only a principal who acts in the
 // object's organization is permitted anything on it, roles of that organization
 // count for it, and an object that names no organization is denied to all.
-func Org[T any](get func(*T) string) Attr[T] {
-	a := Entity("org", OrganizationType, get)
-	a.org = true
-	return a.Parent()
-}
+func Org[T any](get func(*T) string) Attr[T] { return Entity("org", OrganizationType, get).Parent() }
 
 // Strings is an attribute that holds a set of texts. It cannot be listed by.
 func Strings[T any](name string, get func(*T) []string) Attr[T] {
-	return attr(name, Attribute{Kind: KindSet, Element: KindString}, func(t *T) Value {
+	return attr(name, Attribute{Kind: KindSet, Element: KindString}, get == nil, func(t *T) Value {
 		return set(get(t), StringValue)
 	}).Column("")
 }
@@ -114,8 +113,9 @@ func Strings[T any](name string, get func(*T) []string) Attr[T] {
 // Entities is an attribute that names a set of entities of the type given. It
 // cannot be listed by.
 func Entities[T any](name, typ string, get func(*T) []string) Attr[T] {
-	return attr(name, Attribute{Kind: KindSet, Element: KindEntity, Entity: typ}, func(t *T) Value {
-		return set(get(t), func(id string) Value { return EntityValue(UID{typ, id}) })
+	of := boxed(typ)
+	return attr(name, Attribute{Kind: KindSet, Element: KindEntity, Entity: typ}, get == nil, func(t *T) Value {
+		return set(get(t), func(id string) Value { return entity(of, id) })
 	}).Column("")
 }
 
@@ -127,8 +127,13 @@ func set[E any](elements []E, value func(E) Value) Value {
 	return SetValue(values...)
 }
 
-func attr[T any](name string, info Attribute, get func(*T) Value) Attr[T] {
+// attr makes an attribute. One that is blind, because it was given no accessor, is
+// left for [TypeOf] to find.
+func attr[T any](name string, info Attribute, blind bool, get func(*T) Value) Attr[T] {
 	info.Name, info.Column = name, name
+	if blind {
+		get = nil
+	}
 	return Attr[T]{info: info, get: get}
 }
 
@@ -139,9 +144,12 @@ func attr[T any](name string, info Attribute, get func(*T) Value) Attr[T] {
 func (a Attr[T]) Column(sql string) Attr[T] { a.info.Column = sql; return a }
 
 // If makes the attribute absent wherever there is no such thing: where there is
-// false, and the column NULL.
+// false, and the column NULL. It panics without an accessor or there.
 func (a Attr[T]) If(there func(*T) bool) Attr[T] {
 	get := a.get
+	if get == nil || there == nil {
+		panic("sallyport: attribute " + a.info.Name + " needs an accessor, and to know when it is there")
+	}
 	a.info.Optional = true
 	a.get = func(t *T) Value {
 		if there(t) {
@@ -156,9 +164,14 @@ func (a Attr[T]) If(there func(*T) bool) Attr[T] {
 // a rule may write "resource in Folder::…" and a grant on the folder reaches the
 // object. It panics if the attribute does not name an entity.
 func (a Attr[T]) Parent() Attr[T] {
-	if a.info.Kind != KindEntity {
-		panic("sallyport: only an attribute that names an entity can be a parent")
-	}
 	a.info.Parent = true
+	a.info.mustFit()
 	return a
+}
+
+// mustFit panics if the attribute is no parent, but says so.
+func (a *Attribute) mustFit() {
+	if a.Parent && a.Kind != KindEntity {
+		panic("sallyport: attribute " + a.Name + " names no entity, and cannot be a parent")
+	}
 }

@@ -15,15 +15,11 @@ type DescribedType struct{ t *Type[Described] }
 // NewType describes a type of object that no Go type stands for, as a schema
 // does. A parent among attrs is one for its objects too; the attribute "org", if
 // it is a reference to an organization and a parent, makes the type belong to
-// organizations. It panics as [TypeOf] does.
+// organizations. It panics as [TypeOf] does, and on a parent that is no reference.
 func NewType(name string, attrs ...Attribute) *DescribedType {
 	made := make([]Attr[Described], len(attrs))
 	for i, a := range attrs {
-		made[i] = Attr[Described]{
-			info: a,
-			get:  func(d *Described) Value { return d.Attrs[a.Name] },
-			org:  a.Name == "org" && a.Parent && a.Entity == OrganizationType,
-		}
+		made[i] = Attr[Described]{info: a, get: func(d *Described) Value { return d.Attrs[a.Name] }}
 	}
 	return &DescribedType{TypeOf(name, func(d *Described) string { return d.ID }, made...)}
 }

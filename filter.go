@@ -24,7 +24,8 @@ type Where struct {
 }
 
 // NewWhere returns the condition that render writes, with its arguments in the
-// order of their placeholders. It is for implementers of [Lister].
+// order of their placeholders, of which the first has the number first. It is for
+// implementers of [Lister].
 func NewWhere(render func(d Dialect, first int) string, args ...any) Where {
 	return Where{render, args}
 }
@@ -35,7 +36,7 @@ func (w Where) SQL(d Dialect, first int) string {
 	if w.render == nil {
 		return "(1=0)"
 	}
-	return w.render(d, first)
+	return "(" + w.render(d, first) + ")"
 }
 
 // Args returns the arguments of the placeholders, in order.

@@ -77,6 +77,7 @@ func TestSignInPage(t *testing.T) {
 
 func TestPagesRenderProblemsForBrowsers(t *testing.T) {
 	g, _ := newGate()
+	g.ShowReason = true
 	g.Page = func(w http.ResponseWriter, _ *http.Request, p *sallyport.Problem) {
 		w.WriteHeader(p.Status)
 		fmt.Fprintf(w, "<h1>%s</h1> %s %v", p.Code, p.Detail, p.Extra["trace_id"])

@@ -102,18 +102,29 @@ func TestAMemberThatJSONCannotHoldIsLeftOut(t *testing.T) {
 }
 
 func TestDecisionExplainsItself(t *testing.T) {
-	g, _ := newGate()
-	if d := problem(t, serve(g, sallyport.May("write"), request("GET /", annBearer))); d.DecisionID != "dec_1" || d.Detail != "Members only read." {
-		t.Errorf("the policy's own id and reason: %+v", d)
-	}
-	if d := problem(t, serve(g, sallyport.May("fly"), request("GET /", annBearer))); !strings.HasPrefix(d.DecisionID, "dec_") || d.Detail == "" {
-		t.Errorf("an id and words of the gate's: %+v", d)
-	}
-	if d := problem(t, serve(g, sallyport.May("wide"), request("GET /", annBearer))); d.Scope != "post:write" || d.DecisionID == "" {
-		t.Errorf("the scope that is missing: %+v", d)
-	}
-	if d := problem(t, serve(g, sallyport.May("strong"), request("GET /", annBearer))); d.DecisionID == "" {
-		t.Errorf("a step-up that a decision asks for: %+v", d)
+	const plain = "You are signed in, but you may not do this."
+	for _, tt := range []struct {
+		name       string
+		action     string
+		showReason bool
+		id, detail string // "" = any
+	}{
+		{"the policy's own id and reason", "write", true, "dec_1", "Members only read."},
+		{"a reason that is not for everybody", "write", false, "dec_1", plain},
+		{"a policy that says nothing", "fly", true, "", plain},
+		{"a policy that says nothing to nobody", "fly", false, "", plain},
+		{"a step-up that a decision asks for", "strong", false, "", ""},
+		{"a scope that is missing", "wide", false, "", ""},
+	} {
+		g, _ := newGate()
+		g.ShowReason = tt.showReason
+		d := problem(t, serve(g, sallyport.May(tt.action), request("GET /", annBearer)))
+		if !strings.HasPrefix(d.DecisionID, "dec_") || tt.id != "" && d.DecisionID != tt.id || d.Detail == "" || tt.detail != "" && d.Detail != tt.detail {
+			t.Errorf("%s: %+v", tt.name, d)
+		}
+		if (d.Scope == "post:write") != (tt.action == "wide") {
+			t.Errorf("%s: scope %q", tt.name, d.Scope)
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ type Type[T any] struct {
 
 // TypeOf declares T under the name that permissions and rules use ("Post"). id
 // returns an object's identifier, which the column "id" holds: see
-// [Type.KeyColumn]. It panics if name or id is missing, or if two attributes have
-// the same name.
+// [Type.KeyColumn]. It panics if name or id is missing, if an attribute has no name
+// or accessor, or if two have the same name.
 func TypeOf[T any](name string, id func(*T) string, attrs ...Attr[T]) *Type[T] {
 	if name == "" || id == nil {
 		panic("sallyport: a type needs a name and an id")
@@ -33,7 +33,9 @@ func TypeOf[T any](name string, id func(*T) string, attrs ...Attr[T]) *Type[T] {
 			panic("sallyport: type " + name + " has an attribute without name or accessor")
 		case t.index(a.info.Name) >= 0:
 			panic("sallyport: type " + name + " has two attributes " + a.info.Name)
-		case a.org:
+		}
+		a.info.mustFit()
+		if a.info.organization() {
 			t.org = i
 		}
 		if a.info.Parent {
@@ -129,9 +131,12 @@ func (t *Type[T]) read(v any, name string) Value {
 }
 
 func (t *Type[T]) parents(v any) []Value {
-	var found []Value
-	for _, i := range t.inside {
-		found = append(found, t.gets[i](v.(*T)))
+	if len(t.inside) == 0 {
+		return nil
+	}
+	found := make([]Value, len(t.inside))
+	for n, i := range t.inside {
+		found[n] = t.gets[i](v.(*T))
 	}
 	return found
 }
@@ -140,7 +145,10 @@ func (t *Type[T]) organization(v any) string {
 	if t.org < 0 {
 		return ""
 	}
-	return t.gets[t.org](v.(*T)).Text()
+	if u := t.gets[t.org](v.(*T)).UID(); u.Type == OrganizationType { // a Described may hold anything
+		return u.ID
+	}
+	return ""
 }
 
 // AnyType is a [Type] of any T, or one described by [NewType]: what the policy's

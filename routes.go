@@ -26,6 +26,7 @@ type Route struct {
 	Door    string        // "public", "signed-in" or "may"
 	Action  string        // what the policy is asked; empty unless Door is "may"
 	Type    string        // name of the type of the loaded object, if any
+	InOrg   bool          // the policy is asked about the organization that the principal acts in
 	Limit   string        // name of the limit, if any
 	Fresh   time.Duration // age that the sign-in may have; 0 = any
 	Hide    bool          // refusals are answered with 404
@@ -40,7 +41,7 @@ func (rt *Routes) Handle(pattern string, d Door, h http.Handler) {
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		through.ServeHTTP(w.(*seeking).client, r)
 	})
-	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, Limit: d.limit, Fresh: d.fresh, Hide: d.hide, NoCookie: d.noCookie}
+	ro := Route{Pattern: pattern, Door: d.kind.String(), Action: d.action, InOrg: d.inOrg, Limit: d.limit, Fresh: d.fresh, Hide: d.hide, NoCookie: d.noCookie}
 	if d.typ != nil {
 		ro.Type = d.typ.Name()
 	}
@@ -134,6 +135,7 @@ func (ro Route) door() string {
 	}{
 		{ro.Action != "", ro.Action},
 		{ro.Type != "", "on " + ro.Type},
+		{ro.InOrg, "in organization"},
 		{ro.Fresh != 0, "fresh " + ro.Fresh.String()},
 		{ro.Limit != "", "limit " + ro.Limit},
 		{ro.Hide, "hidden"},

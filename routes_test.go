@@ -22,6 +22,7 @@ func board(g *sallyport.Gate) *sallyport.Routes {
 	rt.Handle("POST /me/password", sallyport.SignedIn().Fresh(15*time.Minute), handler)
 	rt.Handle("POST /posts/{id}/pin", sallyport.May("read"), handler)
 	rt.Handle("DELETE /posts/{id}", posts.May("write", load).Hide(), handler)
+	rt.Handle("POST /projects", sallyport.May("read").InOrg(), handler)
 	rt.Handle("GET /files/", sallyport.SignedIn(), handler)
 	return rt
 }
@@ -36,6 +37,7 @@ func TestRouteList(t *testing.T) {
 		{Pattern: "POST /me/password", Door: "signed-in", Fresh: 15 * time.Minute},
 		{Pattern: "POST /posts/{id}/pin", Door: "may", Action: "read"},
 		{Pattern: "DELETE /posts/{id}", Door: "may", Action: "write", Type: "Post", Hide: true},
+		{Pattern: "POST /projects", Door: "may", Action: "read", InOrg: true},
 		{Pattern: "GET /files/", Door: "signed-in"},
 	}
 	if got := slices.Collect(rt.All()); !slices.Equal(got, want) {
@@ -47,6 +49,7 @@ GET /me               signed-in
 POST /me/password     signed-in fresh 15m0s
 POST /posts/{id}/pin  may read
 DELETE /posts/{id}    may write on Post hidden
+POST /projects        may read in organization
 GET /files/           signed-in
 `
 	if got := rt.String(); got != table {

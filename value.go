@@ -9,9 +9,6 @@ import (
 // User "usr_1" or Post "42".
 type UID struct{ Type, ID string }
 
-// String returns the UID as policies write it: User::"usr_1".
-func (u UID) String() string { return u.Type + "::" + quoteID(u.ID) }
-
 // ValueKind says what a [Value] holds.
 type ValueKind uint8
 
@@ -42,11 +39,18 @@ func (k ValueKind) String() string {
 
 // A Value is what an attribute holds: one of a few kinds, as policies know them.
 // It is immutable; handing it on does not allocate. The zero Value is not loaded.
+//
+// Values are compared with [Value.Equal]. Sets and records may hold each other to
+// any depth: whoever reads them from outside must bound it.
 type Value struct {
+	// Functions, so that == does not compile: it would panic on sets. Two of them, so
+	// that a Value is handed on in memory: in registers that takes a third longer.
+	_ [2][0]func()
+
 	kind ValueKind
 	n    int64
 	s    string
-	x    any // string: type of an entity; *netip.Prefix; []Value; map[string]Value
+	x    any // string: type of an entity; *netip.Prefix, valid; []Value; map[string]Value
 }
 
 // AbsentValue is the value that is not there.
@@ -66,8 +70,31 @@ func IntValue(n int64) Value { return Value{kind: KindInt, n: n} }
 // StringValue returns a text.
 func StringValue(s string) Value { return Value{kind: KindString, s: s} }
 
-// EntityValue returns a reference to the entity named.
-func EntityValue(u UID) Value { return Value{kind: KindEntity, s: u.ID, x: u.Type} }
+// EntityValue returns a reference to the entity named. It does not allocate for
+// the types that Sallyport itself knows.
+func EntityValue(u UID) Value { return entity(boxed(u.Type), u.ID) }
+
+// entity is an entity value of a type that was boxed before: to box it anew
+// allocates.
+func entity(typ any, id string) Value { return Value{kind: KindEntity, s: id, x: typ} }
+
+func boxed(typ string) any {
+	switch typ { // constants need no allocation
+	case UserType:
+		return UserType
+	case ServiceType:
+		return ServiceType
+	case AnonymousType:
+		return AnonymousType
+	case RoleType:
+		return RoleType
+	case OrganizationType:
+		return OrganizationType
+	case ActionType:
+		return ActionType
+	}
+	return typ
+}
 
 // TimeValue returns the moment t, cut to milliseconds.
 func TimeValue(t time.Time) Value { return Value{kind: KindTime, n: t.UnixMilli()} }
@@ -86,8 +113,13 @@ func TimeMillis(ms int64) Value { return Value{kind: KindTime, n: ms} }
 func DecimalValue(tenThousandths int64) Value { return Value{kind: KindDecimal, n: tenThousandths} }
 
 // IPValue returns a range of addresses; a single address is a range of one. The
-// value keeps p, which must not change.
-func IPValue(p *netip.Prefix) Value { return Value{kind: KindIP, x: p} }
+// value keeps p, which must not change. A nil or invalid p is absent.
+func IPValue(p *netip.Prefix) Value {
+	if p == nil || !p.IsValid() {
+		return AbsentValue()
+	}
+	return Value{kind: KindIP, x: p}
+}
 
 // SetValue returns a set. It keeps elements, which must not change; repetitions
 // count once.
@@ -107,7 +139,12 @@ func (v Value) Bool() bool { return v.kind == KindBool && v.n != 0 }
 
 // Int returns an integer, the milliseconds of a moment or of a time span, or the
 // ten-thousandths of a decimal; 0 for every other kind.
-func (v Value) Int() int64 { return v.n }
+func (v Value) Int() int64 {
+	if v.kind == KindBool {
+		return 0
+	}
+	return v.n
+}
 
 // Text returns a text, or an entity's identifier; "" for every other kind.
 func (v Value) Text() string { return v.s }
@@ -158,35 +195,14 @@ func (v Value) Equal(w Value) bool {
 	case KindEntity:
 		return v.s == w.s && v.EntityType() == w.EntityType()
 	case KindIP:
-		a, b := v.IP(), w.IP()
-		return a == b || *a == *b
+		return *v.IP() == *w.IP()
 	case KindSet:
-		return holdsAll(v.Set(), w.Set()) && holdsAll(w.Set(), v.Set())
+		return equalSets(v, w)
 	case KindRecord:
 		return equalRecords(v.Record(), w.Record())
 	default:
 		return false
 	}
-}
-
-// Holds reports whether v is a set with w in it.
-func (v Value) Holds(w Value) bool {
-	for _, e := range v.Set() {
-		if e.Equal(w) {
-			return true
-		}
-	}
-	return false
-}
-
-func holdsAll(a, b []Value) bool {
-	set := Value{kind: KindSet, x: a}
-	for _, e := range b {
-		if !set.Holds(e) {
-			return false
-		}
-	}
-	return true
 }
 
 func equalRecords(a, b map[string]Value) bool {
@@ -199,27 +215,4 @@ func equalRecords(a, b map[string]Value) bool {
 		}
 	}
 	return true
-}
-
-// quoteID writes an identifier as a policy does.
-func quoteID(s string) string {
-	b := make([]byte, 0, len(s)+2)
-	b = append(b, '"')
-	for _, r := range s {
-		switch r {
-		case '"', '\\':
-			b = append(b, '\\', byte(r))
-		case '\n':
-			b = append(b, `\n`...)
-		case '\r':
-			b = append(b, `\r`...)
-		case '\t':
-			b = append(b, `\t`...)
-		case 0:
-			b = append(b, `\0`...)
-		default:
-			b = append(b, string(r)...)
-		}
-	}
-	return string(append(b, '"'))
 }
