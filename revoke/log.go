@@ -74,7 +74,7 @@ type Entry struct {
 	Effect    Effect
 	Kind      Kind
 	ID        string
-	Org       string    // organization that an overlay is limited to; "" = none
+	Org       string    // organization that an overlay, or the kill of a subject, is limited to; "" = none
 	Nonce     string    // random; assigned by Append; lets a cursor prove which log it is from
 	Overlay   []string  // roles in force, for an Overlay
 	CreatedAt time.Time // for people; nothing is ordered by it

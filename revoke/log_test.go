@@ -149,6 +149,12 @@ func kill(kind revoke.Kind, id string) revoke.Entry {
 	return revoke.Entry{Effect: revoke.Kill, Kind: kind, ID: id, ExpiresAt: time.Now().Add(time.Hour)}
 }
 
+// within limits an entry to an organization.
+func within(org string, e revoke.Entry) revoke.Entry {
+	e.Org = org
+	return e
+}
+
 func overlay(subject string) revoke.Entry {
 	return revoke.Entry{Effect: revoke.Overlay, Kind: revoke.Subject, ID: subject, Overlay: []string{"reader"}, ExpiresAt: time.Now().Add(time.Hour)}
 }

@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -12,7 +13,12 @@ type IDs struct{ Token, Session, Grant, APIKey, Subject, Client, Org, Key string
 // kinds has the kind of each field of IDs, in order.
 var kinds = [...]Kind{Token, Session, Grant, APIKey, Subject, Client, Org, Key}
 
-const keyKind = len(kinds) - 1
+// Where in kinds these are.
+const (
+	subjectKind = 4
+	orgKind     = 6
+	keyKind     = len(kinds) - 1
+)
 
 func (ids *IDs) fields() [len(kinds)]string {
 	return [...]string{ids.Token, ids.Session, ids.Grant, ids.APIKey, ids.Subject, ids.Client, ids.Org, ids.Key}
@@ -57,17 +63,26 @@ func (h *hasher) kill(kind int, id string) uint64 {
 	return max(maphash.String(h.seed, id)^h.kinds[kind], 1)
 }
 
+// member returns the name of a subject in an organization, made of their names.
+func (h *hasher) member(subject, org uint64) uint64 {
+	return max(subject^bits.RotateLeft64(org, 32), 1)
+}
+
 // touched turns the name of a kill into that of an overlay or notice.
 func touched(name, touch uint64) uint64 { return max(name^touch, 1) }
 
-// names are hashed IDs, 0 for an empty one.
-type names [len(kinds)]uint64
+// names are hashed IDs, 0 for an empty one, and last the name of the subject in
+// the organization, 0 unless there are both.
+type names [len(kinds) + 1]uint64
 
 func (h *hasher) names(ids IDs) (n names) {
 	for i, id := range ids.fields() {
 		if id != "" {
 			n[i] = h.kill(i, id)
 		}
+	}
+	if n[subjectKind] != 0 && n[orgKind] != 0 {
+		n[len(kinds)] = h.member(n[subjectKind], n[orgKind])
 	}
 	return n
 }
@@ -106,7 +121,11 @@ func (v *view) apply(e *Entry) {
 		v.set.raise(v.hash.kill(kind, e.ID), e.Seq, never)
 		v.killed, v.key = max(v.killed, e.Seq), true
 	case e.Effect == Kill && kind >= 0:
-		v.set.raise(v.hash.kill(kind, e.ID), e.Seq, until(e.ExpiresAt))
+		name := v.hash.kill(kind, e.ID)
+		if kind == subjectKind && e.Org != "" {
+			name = v.hash.member(name, v.hash.kill(orgKind, e.Org))
+		}
+		v.set.raise(name, e.Seq, until(e.ExpiresAt))
 		v.killed = max(v.killed, e.Seq)
 	case e.Effect == Kill && e.Kind == Global:
 		v.global = max(v.global, e.Seq)
