@@ -112,7 +112,7 @@ func inFamily(l layer, folder, imported string) bool {
 
 func (c *checker) banned(p *pkg, f *file) {
 	for _, b := range bans {
-		if f.test && !b.inTests || matchesAny(b.except, p.folder) {
+		if f.test && !b.inTests || matchesFile(b.except, f.name) {
 			continue
 		}
 		for _, spec := range f.ast.Imports {
