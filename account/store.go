@@ -29,7 +29,8 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
-	// absolute end, refresh families, API keys, failures, entries of the log.
+	// absolute end, refresh families, API keys, failures, grants, decisions after
+	// authz.DecisionRetention, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -56,6 +57,9 @@ type Tx struct {
 	Families    token.Families
 	APIKeys     apikey.Store
 	Roles       authz.Store
+	Grants      authz.GrantStore
+	Versions    authz.VersionStore
+	Decisions   authz.DecisionStore
 	Keys        token.KeyStore
 	Failures    limit.Store
 	Audit       audit.Log

@@ -3,6 +3,8 @@ package sqldb
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/store"
@@ -84,6 +86,24 @@ func bytes(b []byte) []byte {
 		return []byte{}
 	}
 	return b
+}
+
+// tuples returns the placeholders of so many rows: "($1, $2), ($3, $4)".
+func tuples(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%columns == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(i+1))
+	}
+	b.WriteString(")")
+	return b.String()
 }
 
 // after returns the least text greater than every text that begins with prefix,

@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -91,21 +89,7 @@ func insertEntries(n int) string {
 var insertOne, insertMany = insertRows(1), insertRows(maxChunk)
 
 func insertRows(n int) string {
-	var b strings.Builder
-	b.WriteString(`INSERT INTO sallyport_revocation (` + entryNames + `) VALUES `)
-	for i := range n * entryColumns {
-		switch {
-		case i == 0:
-			b.WriteString("(")
-		case i%entryColumns == 0:
-			b.WriteString("), (")
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteString("$" + strconv.Itoa(i+1))
-	}
-	b.WriteString(")")
-	return b.String()
+	return `INSERT INTO sallyport_revocation (` + entryNames + `) VALUES ` + tuples(n, entryColumns)
 }
 
 // nonce returns 96 random bits.

@@ -4,23 +4,34 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/authz"
 )
 
 // Update runs f in one transaction of a back end.
 type Update func(ctx context.Context, f func(Conn) error) error
 
 // expired selects one batch of each kind by the index on its expiry; $1 is now,
-// $2 how many.
-var expired = [...]struct{ kind, stmt string }{
+// or what was then kept long enough, $2 how many.
+var expired = [...]struct {
+	kind, stmt string
+	kept       time.Duration
+}{
 	{"sessions", `DELETE FROM sallyport_sessions WHERE id IN
-		(SELECT id FROM sallyport_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+		(SELECT id FROM sallyport_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"refresh families", `DELETE FROM sallyport_refresh_families WHERE id IN
-		(SELECT id FROM sallyport_refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+		(SELECT id FROM sallyport_refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"API keys", `DELETE FROM sallyport_api_keys WHERE id IN
-		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	// The row may have been set since it was selected.
 	{"failures", `DELETE FROM sallyport_login_failures WHERE expires_at <= $1 AND key IN
-		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`},
+		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"grants", `DELETE FROM sallyport_grants WHERE expires_at > 0 AND expires_at <= $1
+		AND (resource_type, resource_id, subject_type, subject_id, permission) IN
+		(SELECT resource_type, resource_id, subject_type, subject_id, permission FROM sallyport_grants
+			WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
+		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 }
 
 // Sweep deletes up to limit expired rows of each kind, each kind in a transaction
@@ -30,7 +41,7 @@ func Sweep(ctx context.Context, update Update, now time.Time, limit int) (int, e
 	for _, e := range expired {
 		var n int64
 		err := update(ctx, func(c Conn) (err error) {
-			n, err = c.Exec(ctx, e.stmt, ms(now), int64(limit))
+			n, err = c.Exec(ctx, e.stmt, ms(now.Add(-e.kept)), int64(limit))
 			return err
 		})
 		if err != nil {

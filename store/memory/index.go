@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/authz"
 )
 
 // A set is a sorted set of texts.
@@ -77,6 +79,8 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.familyExpiry.expired(now, limit), families{x}.remove) +
 		each(x.keyExpiry.expired(now, limit), apiKeys{x}.remove) +
 		each(x.failureBy.expired(now, limit), failures{x}.remove) +
+		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
+		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
 		each(x.entryExpiry.expired(now, limit), revocations{x}.prune)
 }
 

@@ -48,6 +48,13 @@ type state struct {
 	failures  tree[*failure]
 	failureBy expiry
 
+	grants        tree[*authz.Grant] // by the key of grantKey, each with one permission
+	grantsOf      index              // by grantee; members are resource and permission
+	grantExpiry   expiry
+	versions      tree[*authz.Version] // by number
+	decisions     tree[*decision]
+	decisionOrder expiry // by the time when they were made
+
 	audit       tree[*audit.Entry]
 	log         tree[*revoke.Entry] // by number
 	entryExpiry expiry
@@ -88,6 +95,9 @@ func bind(x *tx) account.Tx {
 		Families:    families{x},
 		APIKeys:     apiKeys{x},
 		Roles:       roles{x},
+		Grants:      grants{x},
+		Versions:    versions{x},
+		Decisions:   decisions{x},
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
