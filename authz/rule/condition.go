@@ -1,0 +1,59 @@
+package rule
+
+import "github.com/sallyport-auth/sallyport"
+
+// Condition returns what a rule asks for besides its action, as one tree: the
+// limits on the principal and on the resource, and its condition. Limits that are
+// known as soon as the entity is (its type, its identifier) stand before those
+// that ask what an entity is in, so that as few as possible are neither true nor
+// false.
+func Condition(r *Rule) *Expr {
+	parts := same(nil, Principal, r.Principal)
+	parts = same(parts, Resource, r.Resource)
+	parts = within(parts, Principal, r.Principal)
+	parts = within(parts, Resource, r.Resource)
+	if r.When != nil {
+		parts = append(parts, r.When)
+	}
+	return all(parts)
+}
+
+// scopeOf is what a rule asks of one variable alone.
+func scopeOf(op Op, s Scope) *Expr {
+	return all(within(same(nil, op, s), op, s))
+}
+
+// same appends the limits on an entity's type and identifier.
+func same(parts []*Expr, op Op, s Scope) []*Expr {
+	if s.Type != "" {
+		parts = append(parts, &Expr{Op: Is, Name: s.Type, Args: []*Expr{{Op: op}}})
+	}
+	if s.Is != (sallyport.UID{}) {
+		parts = append(parts, &Expr{Op: Equal, Args: []*Expr{{Op: op}, entityConst(s.Is)}})
+	}
+	return parts
+}
+
+// within appends the limit on what an entity is in.
+func within(parts []*Expr, op Op, s Scope) []*Expr {
+	if s.In == (sallyport.UID{}) {
+		return parts
+	}
+	return append(parts, &Expr{Op: In, Args: []*Expr{{Op: op}, entityConst(s.In)}})
+}
+
+func entityConst(u sallyport.UID) *Expr {
+	return &Expr{Op: Const, Value: sallyport.EntityValue(u)}
+}
+
+// all joins conditions with &&; without any it is true.
+func all(parts []*Expr) *Expr {
+	if len(parts) == 0 {
+		return &Expr{Op: Const, Value: sallyport.BoolValue(true)}
+	}
+	e := parts[0]
+	for _, p := range parts[1:] {
+		e = &Expr{Op: And, Args: []*Expr{e, p}}
+	}
+	return e
+}
