@@ -67,3 +67,32 @@ func BenchmarkRefusal(b *testing.B) {
 		h.ServeHTTP(discard{http.Header{}}, r)
 	}
 }
+
+// What a rule pays for an attribute of an object, and for comparing it.
+func BenchmarkAttribute(b *testing.B) {
+	r, author := invoices.Of(full), ref("User", "usr_ann")
+	for _, name := range []string{"author", "title", "cents"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if r.Attr(name).Equal(author) != (name == "author") {
+					b.Fatal(name)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkEqualSets(b *testing.B) {
+	for name, n := range map[string]int64{"few": 16, "many": 1000} {
+		v, w := set(numbers(0, n)...), set(numbers(0, n)...)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if !v.Equal(w) {
+					b.Fatal("not equal")
+				}
+			}
+		})
+	}
+}

@@ -81,14 +81,10 @@ func memberOf(name string, value any) member {
 }
 
 func (m *member) append(b []byte) ([]byte, error) {
-	b, err := appendText(b, m.name)
-	if err != nil {
-		return nil, err
-	}
-	b = append(b, ':')
+	b = append(appendText(b, m.name), ':')
 	switch v := m.other.(type) {
 	case nil:
-		return appendText(b, m.text)
+		return appendText(b, m.text), nil
 	case int:
 		return strconv.AppendInt(b, int64(v), 10), nil
 	default:
@@ -98,14 +94,14 @@ func (m *member) append(b []byte) ([]byte, error) {
 }
 
 // appendText writes plain text as it is, and leaves all other to encoding/json.
-func appendText(b []byte, s string) ([]byte, error) {
+func appendText(b []byte, s string) []byte {
 	for _, c := range []byte(s) {
 		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			text, err := json.Marshal(s)
-			return append(b, text...), err
+			text, _ := json.Marshal(s) // text never fails
+			return append(b, text...)
 		}
 	}
 	b = append(b, '"')
 	b = append(b, s...)
-	return append(b, '"'), nil
+	return append(b, '"')
 }

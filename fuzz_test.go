@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,4 +102,82 @@ type listening func(value string)
 func (l listening) Authenticate(_ context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
 	l(c.Value)
 	return ann, nil
+}
+
+// Equal and Holds take another way for big sets and for sets of sets: whatever the
+// way, they find what a comparison one by one finds.
+func FuzzEqual(f *testing.F) {
+	for _, s := range [][2]string{
+		{"", "1"}, {"(12)", "(21)"}, {"((1)(2))", "((2)(1)(1))"}, {"{1a}", "{a1}"}, {"(1a!)", "(1a!)"}, {"({1}{a})", "({a}{1})"},
+		{"(0123456789abcdefghijk)", "(kjihgfedcba9876543210)"}, {"(0123456789abcdefghijk)", "(0123456789abcdefghijkl)"},
+	} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a) > 64 || len(b) > 64 {
+			t.Skip("one by one takes too long")
+		}
+		v, _ := readValue(a, 4)
+		w, _ := readValue(b, 4)
+		if got, want := v.Equal(w), plainlyEqual(v, w); got != want || w.Equal(v) != want {
+			t.Errorf("%v equals %v: %v, %v turned", v, w, got, w.Equal(v))
+		}
+		both := set(v, w)
+		for _, e := range both.Set() {
+			if got, want := both.Holds(e), plainlyHolds(both, e); got != want || both.HoldsAll(set(e)) != want || both.HoldsAny(set(e)) != want {
+				t.Errorf("%v holds %v: %v", both, e, got)
+			}
+		}
+	})
+}
+
+// readValue reads digits, letters, "!" for what is absent, sets in parentheses and
+// records in braces, no deeper than depth.
+func readValue(s string, depth int) (v sallyport.Value, rest string) {
+	if s == "" {
+		return v, ""
+	}
+	c, rest := s[0], s[1:]
+	switch {
+	case c == '!':
+		return sallyport.AbsentValue(), rest
+	case '0' <= c && c <= '9':
+		return num(int64(c)), rest
+	case c != '(' && c != '{' || depth == 0:
+		return text(string(c)), rest
+	}
+	var elements []sallyport.Value
+	for rest != "" && rest[0] != ')' && rest[0] != '}' {
+		var e sallyport.Value
+		e, rest = readValue(rest, depth-1)
+		elements = append(elements, e)
+	}
+	rest = rest[min(1, len(rest)):]
+	if c == '(' {
+		return set(elements...), rest
+	}
+	fields := make(record)
+	for i, e := range elements {
+		fields[string(rune('a'+i))] = e
+	}
+	return sallyport.RecordValue(fields), rest
+}
+
+func plainlyEqual(v, w sallyport.Value) bool {
+	switch {
+	case v.Kind() != w.Kind() || !v.Known():
+		return false
+	case v.Kind() == sallyport.KindSet:
+		missing := func(in sallyport.Value) func(sallyport.Value) bool {
+			return func(e sallyport.Value) bool { return !plainlyHolds(in, e) }
+		}
+		return !slices.ContainsFunc(v.Set(), missing(w)) && !slices.ContainsFunc(w.Set(), missing(v))
+	case v.Kind() == sallyport.KindRecord:
+		return maps.EqualFunc(v.Record(), w.Record(), plainlyEqual)
+	}
+	return v.Int() == w.Int() && v.Text() == w.Text()
+}
+
+func plainlyHolds(v, w sallyport.Value) bool {
+	return slices.ContainsFunc(v.Set(), func(e sallyport.Value) bool { return plainlyEqual(e, w) })
 }

@@ -3,6 +3,7 @@ package sallyport
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,10 +35,7 @@ func (v Value) String() string {
 	case KindDecimal:
 		return `decimal("` + decimal(v.n) + `")`
 	case KindIP:
-		if p := v.IP(); p.IsSingleIP() {
-			return `ip("` + p.Addr().String() + `")`
-		}
-		return `ip("` + v.IP().String() + `")`
+		return `ip("` + addresses(v.IP()) + `")`
 	case KindSet:
 		return "[" + list(v.Set(), Value.String) + "]"
 	case KindRecord:
@@ -101,6 +99,20 @@ func decimal(n int64) string {
 	}
 	whole, places := left/10000, fmt.Sprintf("%04d", left%10000)
 	return sign + strconv.FormatUint(whole, 10) + "." + places[:1] + strings.TrimRight(places[1:], "0")
+}
+
+// addresses writes a single address without its length. Policies have no dots in
+// an IPv6 address, not even in one that stands for an IPv4 address.
+func addresses(p *netip.Prefix) string {
+	text := p.Addr().String()
+	if p.Addr().Is4In6() {
+		b := p.Addr().As16()
+		text = fmt.Sprintf("::ffff:%x:%x", b[12:14], b[14:])
+	}
+	if p.IsSingleIP() {
+		return text
+	}
+	return text + "/" + strconv.Itoa(p.Bits())
 }
 
 // quoted writes text between quotes such that a policy's reader gets it back. What

@@ -141,10 +141,8 @@ func (t *Type[T]) parents(v any) []Value {
 	return found
 }
 
+// organization is asked only of a type that belongs to organizations.
 func (t *Type[T]) organization(v any) string {
-	if t.org < 0 {
-		return ""
-	}
 	if u := t.gets[t.org](v.(*T)).UID(); u.Type == OrganizationType { // a Described may hold anything
 		return u.ID
 	}
@@ -204,7 +202,8 @@ func (r Resource) Attr(name string) Value {
 }
 
 // Parents returns the entities that the object is directly in, of which some may
-// be absent or not loaded.
+// be absent or not loaded; an object that was described wrongly may name what is
+// no entity.
 func (r Resource) Parents() []Value {
 	if r.typ == nil {
 		return nil

@@ -150,25 +150,6 @@ func TestTypeFrom(t *testing.T) {
 	}
 }
 
-func TestResource(t *testing.T) {
-	none, one := posts.Of(nil), posts.Of(&post{ID: "1"})
-	if !none.IsZero() || none.Type() != "" || none.ID() != "" {
-		t.Errorf("no object: %+v", none)
-	}
-	if one.IsZero() || one.Type() != "Post" || one.ID() != "1" || posts.Name() != "Post" {
-		t.Errorf("an object: %+v", one)
-	}
-	if p, ok := posts.Object(one); !ok || p.ID != "1" {
-		t.Errorf("the object back: %v, %v", p, ok)
-	}
-	if p, ok := sallyport.TypeOf("Draft", func(p *post) string { return p.ID }).Object(one); ok {
-		t.Errorf("the object as another type: %v", p)
-	}
-	if _, ok := posts.Object(none); ok {
-		t.Error("an object from none")
-	}
-}
-
 // Routes below a prefix keep their doors, and sign-in finds its way back.
 func TestSubRouterBelowAPrefix(t *testing.T) {
 	g, _ := newGate()
