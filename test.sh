@@ -4,20 +4,22 @@
 #                   skipped. The last line is "N passed, N failed, N skipped". About ten minutes the first time.
 # ./test.sh long    the same with every count raised to its full figure, then each fuzz target for SALLYPORT_TEST_FUZZTIME
 #                   (20s unless set).
-# ./test.sh bench   prints all benchmarks instead, and closes with a table of those that have a goal.
+# ./test.sh bench   prints all benchmarks instead, and closes with a table of those that have a goal. With the name of a file
+#                   behind it, the table is written there too, as JSON.
 #
 # Debian, as root. Elsewhere, or as another user, it runs too if nothing is missing; it says what is.
 #
 # shellcheck disable=SC2317 # some functions are called by name
 
 set -euo pipefail
+json=${2:+$(realpath -m -- "$2")}
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 mode=${1:-quick}
-case $mode in
-quick | long | bench) ;;
+case $mode${json:+ json} in
+quick | long | bench | 'bench json') ;;
 *)
-	sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 	;;
 esac
@@ -79,7 +81,7 @@ trap 'rm -rf "$work"' EXIT
 if [[ -z ${SALLYPORT_TEST_POSTGRES:-} ]]; then
 	go build -o "$work/" ./internal/testdb/withpostgres
 	status=0
-	"$work/withpostgres" ./test.sh "$mode" || status=$?
+	"$work/withpostgres" ./test.sh "$mode" ${json:+"$json"} || status=$?
 	exit "$status"
 fi
 
@@ -100,7 +102,7 @@ if [[ $mode == bench ]]; then
 	go build -o "$work/" ./internal/benchtable
 	for module in . $(nested); do
 		in_module "$module" go test -run '^$' -bench . -benchmem -p 1 -timeout 2h ./... || echo "FAIL $module"
-	done | grep -v '\[no test files\]' | "$work/benchtable"
+	done | grep -v '\[no test files\]' | "$work/benchtable" ${json:+"$json"}
 	exit
 fi
 

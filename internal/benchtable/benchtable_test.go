@@ -1,6 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,16 +58,44 @@ func TestCells(t *testing.T) {
 		{"no goal", row{what: "x", ours: ours, floor: floor}, "x|1.50 µs|1 µs|1.50||"},
 		{"no allocation", row{what: "x", ours: figure{"p.Zero", allocs}, goal: mostOurs(0)}, "x|0|||≤ 0|yes"},
 	} {
-		got, ok := c.row.cells(f)
-		if !ok || strings.Join(got, "|") != c.want {
-			t.Errorf("%s: %q, %v", c.name, strings.Join(got, "|"), ok)
+		got, ok := c.row.result(f, nil)
+		if cells := strings.Join(got.cells(nil), "|"); !ok || cells != c.want {
+			t.Errorf("%s: %q, %v", c.name, cells, ok)
 		}
 	}
-	if _, ok := (row{ours: figure{"p.Other", ns}}).cells(f); ok {
-		t.Error("a missing figure is not noticed")
+}
+
+func TestRivals(t *testing.T) {
+	ours, slow, zero := figure{"p.Ours", "ns/op"}, figure{"p.Slow", "ns/op"}, figure{"p.Zero", allocs}
+	f := figures{ours: {50}, slow: {2000}, zero: {0}}
+	names := []string{"one", "other"}
+	for _, c := range []struct {
+		name string
+		row  row
+		want string
+	}{
+		{"a rival is so many times ours", row{what: "x", ours: ours, rivals: []figure{slow, ours}}, "x|50 ns|2 µs (40 ×)|50 ns (1 ×)||||"},
+		{"a rival that cannot do it", row{what: "x", ours: ours, rivals: []figure{{}, slow}}, "x|50 ns||2 µs (40 ×)||||"},
+		{"nothing is no multiple of nothing", row{what: "x", ours: zero, rivals: []figure{zero, {}}}, "x|0|0|||||"},
+	} {
+		got, ok := c.row.result(f, names)
+		if cells := strings.Join(got.cells(names), "|"); !ok || cells != c.want {
+			t.Errorf("%s: %q, %v", c.name, cells, ok)
+		}
 	}
-	if _, ok := (row{ours: ours, floor: figure{"p.Other", ns}}).cells(f); ok {
-		t.Error("a missing floor is not noticed")
+}
+
+func TestMissingFigures(t *testing.T) {
+	ours, other := figure{"p.Ours", "ns/op"}, figure{"p.Other", ns}
+	f := figures{ours: {1500}}
+	for name, r := range map[string]row{
+		"ours":    {ours: other},
+		"a rival": {ours: ours, rivals: []figure{other}},
+		"a floor": {ours: ours, floor: other},
+	} {
+		if _, ok := r.result(f, []string{"rival"}); ok {
+			t.Errorf("%s is missing, and that is not noticed", name)
+		}
 	}
 }
 
@@ -71,7 +103,7 @@ func TestRun(t *testing.T) {
 	var all strings.Builder
 	for _, s := range table {
 		for _, r := range s.rows {
-			for _, f := range []figure{r.ours, r.floor, r.ratio} {
+			for _, f := range append([]figure{r.ours, r.floor, r.ratio}, r.rivals...) {
 				if f != (figure{}) {
 					pkg, name, _ := strings.Cut(f.bench, ".")
 					all.WriteString("pkg: github.com/sallyport-auth/sallyport/" + pkg + "\nBenchmark" + name + "-2 1 5 " + f.unit + "\n")
@@ -84,12 +116,44 @@ func TestRun(t *testing.T) {
 		{"the benchmarks' own lines are passed on", "hello\n" + all.String(), "", "hello"},
 		{"a benchmark failed", all.String() + "--- FAIL: BenchmarkX\n", "failed", ""},
 		{"a package failed", all.String() + "FAIL\tp\n", "failed", ""},
-		{"nothing was measured", "", "missing", "not measured"},
+		{"nothing was measured", "", "lack", "not measured"},
 	} {
 		var out strings.Builder
-		err := run(strings.NewReader(c.in), &out)
+		err := run(strings.NewReader(c.in), &out, "")
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || !strings.Contains(out.String(), c.shows) {
 			t.Errorf("%s: %v\n%s", c.name, err, &out)
 		}
 	}
+}
+
+func TestJSON(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "table.json")
+	in := "pkg: github.com/sallyport-auth/sallyport/bench\n" +
+		"BenchmarkOwner/cedar-2 1 60 ns/op\nBenchmarkOwner/cedar-go-2 1 600 ns/op\nBenchmarkOwner/casbin-2 1 3000 ns/op\nBenchmarkOwner/floor-2 1 5 ns/op\n"
+	if err := run(strings.NewReader(in), io.Discard, file); err == nil {
+		t.Error("most figures are missing, and there is no error")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sections []measuredSection
+	if err := json.Unmarshal(text, &sections); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sections {
+		for _, r := range s.Rows {
+			if r.What != "owner may" {
+				continue
+			}
+			if got := r.Rivals["casbin"]; got != (value{3000, ns}) {
+				t.Errorf("casbin: %v", got)
+			}
+			if r.Ours.Value != 60 || *r.Ratio != 12 || !*r.Met {
+				t.Errorf("%+v", r)
+			}
+			return
+		}
+	}
+	t.Errorf("no such row:\n%s", text)
 }

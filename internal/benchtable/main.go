@@ -3,6 +3,8 @@
 //
 //	go test -run '^$' -bench . -benchmem ./... | benchtable
 //
+// Given the name of a file, it writes the table there too, as JSON.
+//
 // Of a benchmark that was run several times the medians count. The exit code is 1 if a benchmark failed or a figure is missing;
 // a goal that is missed is only shown, because other programs on the machine can be the reason.
 package main
@@ -15,25 +17,42 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	file := ""
+	if len(os.Args) > 1 {
+		file = os.Args[1]
+	}
+	if err := run(os.Stdin, os.Stdout, file); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtable:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in io.Reader, out io.Writer) error {
+// run writes to file what it shows, unless file is "".
+func run(in io.Reader, out io.Writer, file string) error {
 	f, failed, err := read(io.TeeReader(in, out))
 	if err != nil {
 		return err
 	}
-	missing, err := show(out, f)
-	switch {
-	case err != nil:
+	sections, missing := measure(f)
+	if err := errors.Join(show(out, sections), save(file, sections)); err != nil {
 		return err
+	}
+	switch {
 	case failed:
 		return errors.New("a benchmark failed")
 	case missing > 0:
-		return fmt.Errorf("%d figures are missing", missing)
+		return fmt.Errorf("%d rows lack a figure", missing)
 	}
 	return nil
+}
+
+func save(file string, sections []measuredSection) error {
+	if file == "" {
+		return nil
+	}
+	w, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeJSON(w, sections), w.Close())
 }

@@ -2,11 +2,12 @@ package main
 
 // A row is one claim of docs/performance.md.
 type row struct {
-	what  string
-	ours  figure
-	floor figure // what it is compared with; zero = nothing
-	ratio figure // measured by the benchmark itself; zero = ours over floor
-	goal  goal   // zero = there is none
+	what   string
+	ours   figure
+	rivals []figure // others doing the same, in the order of the section's rivals; zero = it does not
+	floor  figure   // what it is compared with; zero = nothing
+	ratio  figure   // measured by the benchmark itself; zero = ours over floor
+	goal   goal     // zero = there is none
 }
 
 // A goal bounds the ratio, or ours where there is nothing to compare with.
@@ -23,19 +24,20 @@ func leastOurs(bound float64) goal { return goal{"≥", bound, true} }
 
 // A section is rows that are printed together.
 type section struct {
-	title string
-	rows  []row
+	title  string
+	rivals []string // names of the other libraries that rows compare with
+	rows   []row
 }
 
 const ns, allocs = "ns/op", "allocs/op"
 
 var table = []section{
-	{"Verifying an access token for the first time, against the bare cryptographic operation", []row{
+	{"Verifying an access token for the first time, against the bare cryptographic operation", nil, []row{
 		verify("EdDSA", most(1.05)), verify("ES256", most(1.05)), verify("RS256", goal{}), verify("PS256", goal{}), verify("HS256", goal{}),
 		{what: "EdDSA, allocations", ours: figure{"authn/token.Verify/EdDSA/ours", allocs}, floor: figure{"authn/token.Verify/EdDSA/raw", allocs}},
 		{what: "ES256, allocations", ours: figure{"authn/token.Verify/ES256/ours", allocs}, floor: figure{"authn/token.Verify/ES256/raw", allocs}},
 	}},
-	{"Credentials seen before", []row{
+	{"Credentials seen before", nil, []row{
 		{what: "access token", ours: figure{"authn/token.Authenticate/hit", ns}, goal: mostOurs(100)},
 		{what: "access token, allocations", ours: figure{"authn/token.Authenticate/hit", allocs}, goal: mostOurs(0)},
 		{what: "session", ours: figure{"authn/session.Authenticate/hit", ns}},
@@ -43,17 +45,33 @@ var table = []section{
 		{what: "API key", ours: figure{"authn/apikey.Authenticate/hit", ns}},
 		{what: "API key, allocations", ours: figure{"authn/apikey.Authenticate/hit", allocs}},
 	}},
-	{"Revocation check", []row{
+	{"Revocation check", nil, []row{
 		{what: "nothing new in the log, against an atomic load", ours: figure{"revoke.Quiet/Changed", ns}, floor: figure{"revoke.Quiet/atomic_load", ns}, goal: mostOurs(10)},
 		{what: "one id among 1e6 kills, against a map", ours: figure{"revoke.Dead/entries=1e6/ids=1", ns}, floor: figure{"revoke.Dead/map=1e6/ids=1", ns}, goal: mostOurs(150)},
 		{what: "six ids among 1e6 kills", ours: figure{"revoke.Dead/entries=1e6/ids=6", ns}},
 		{what: "memory of an entry", ours: figure{"revoke.Dead/entries=1e6/ids=1", "B/entry"}, goal: mostOurs(60 << 20 / 1e6)},
 	}},
-	{"Role check, against a map of maps written by hand", []row{
+	{"Role check, against a map of maps written by hand", nil, []row{
 		role("10"), role("1000"), role("10000"),
 		{what: "10000 rules, allocations", ours: figure{"authz.RoleCheck/10000", allocs}, goal: mostOurs(0)},
 	}},
-	{"Doors and a handler without HTTP, against the handler alone", []row{
+	{"Decisions on one policy, against other libraries and a check written by hand", libraries, []row{
+		decision("role among 10 rules", "Role/10", "roles", 50),
+		decision("role among 100 rules", "Role/100", "roles", 50),
+		decision("role among 1000 rules", "Role/1000", "roles", 50),
+		decision("role among 10000 rules", "Role/10000", "roles", 50),
+		allocations("its allocations", "Role/10000", "roles"),
+		decision("role among 10000 rules, denied", "RoleDenied/10000", "roles", 50),
+		decision("role among 10 rules in Cedar", "Role/10", "cedar", 50),
+		decision("role among 10000 rules in Cedar", "Role/10000", "cedar", 50),
+		allocations("its allocations", "Role/10000", "cedar"),
+		decision("owner may", "Owner", "cedar", 90),
+		allocations("its allocations", "Owner", "cedar"),
+		decision("owner may, among 10000 rules", "OwnerAmong/10000", "cedar", 90),
+		decision("owner, plan, assurance level, status, time", "ABAC", "cedar", 90),
+		allocations("its allocations", "ABAC", "cedar"),
+	}},
+	{"Doors and a handler without HTTP, against the handler alone", nil, []row{
 		{what: "token", ours: figure{"server.Doors/token", ns}, floor: figure{"server.Doors/bare", ns}},
 		{what: "session", ours: figure{"server.Doors/session", ns}, floor: figure{"server.Doors/bare", ns}},
 		{what: "API key", ours: figure{"server.Doors/apikey", ns}, floor: figure{"server.Doors/bare", ns}},
@@ -61,27 +79,27 @@ var table = []section{
 		{what: "token, allocations", ours: figure{"server.Doors/token", allocs}, floor: figure{"server.Doors/bare", allocs}},
 		{what: "decision, denied, allocations", ours: figure{"server.Doors/denied", allocs}, floor: figure{"server.Doors/bare", allocs}},
 	}},
-	{"Guarded route over HTTP, requests per second of processor time, against the bare handler", []row{
+	{"Guarded route over HTTP, requests per second of processor time, against the bare handler", nil, []row{
 		guarded("token", 0.93), guarded("session", 0.90), guarded("apikey", 0.90),
 		guarded("allowed", 0.88), guarded("denied", 0.88),
 	}},
-	{"Sign-in, 200 people at once, against bare argon2id on all processors (ratio by processor time)", []row{
+	{"Sign-in, 200 people at once, against bare argon2id on all processors (ratio by processor time)", nil, []row{
 		{what: "sign-ins per second, SQLite", ours: figure{"server.SignIn", "sign-ins/s"}, floor: figure{"server.SignIn", "argon2id/s"}, ratio: figure{"server.SignIn", "xraw"}, goal: least(0.9)},
 		{what: "peak memory", ours: figure{"server.SignIn", "peak-MB"}, goal: mostOurs(150)},
 		{what: "password pool alone", ours: figure{"authn/password.Pool200", "req/s"}, floor: figure{"authn/password.RawArgon2id", "req/s"}, goal: least(0.9)},
 		{what: "peak memory of the pool alone", ours: figure{"authn/password.Pool200", "peak-MB"}, goal: mostOurs(150)},
 	}},
-	{"Refresh rotations per second, 32 callers, against one row per token", []row{
+	{"Refresh rotations per second, 32 callers, against one row per token", nil, []row{
 		{what: "SQLite, synchronous=FULL", ours: figure{"store/sqlite.Rotate/sqlite/family", "op/s"}, floor: figure{"store/sqlite.Rotate/sqlite/row-per-token", "op/s"}, goal: least(3)},
 		{what: "SQLite, the other with a commit of its own for each", ours: figure{"store/sqlite.Rotate/sqlite/family", "op/s"}, floor: figure{"store/sqlite.Rotate/sqlite/row-per-token-own-commit", "op/s"}, goal: least(3)},
 		{what: "PostgreSQL", ours: figure{"store/postgres.Rotate/postgres/family", "op/s"}, floor: figure{"store/postgres.Rotate/postgres/row-per-token", "op/s"}, goal: least(2)},
 		{what: "PostgreSQL, the other with a BEGIN of its own", ours: figure{"store/postgres.Rotate/postgres/family", "op/s"}, floor: figure{"store/postgres.Rotate/postgres/row-per-token-plain-begin", "op/s"}},
 	}},
-	{"Revocations per second, 64 callers, SQLite, synchronous=FULL", []row{
+	{"Revocations per second, 64 callers, SQLite, synchronous=FULL", nil, []row{
 		{what: "one a transaction", ours: figure{"store/sqlite.Revoke/sqlite/single", "entries/s"}, goal: leastOurs(15_000)},
 		{what: "100 a transaction", ours: figure{"store/sqlite.Revoke/sqlite/by-100", "entries/s"}, goal: leastOurs(100_000)},
 	}},
-	{"The program", []row{
+	{"The program", nil, []row{
 		{what: "start to first answer, existing database", ours: figure{"cmd/sallyport.Process", "first-ms"}, goal: mostOurs(150)},
 		{what: "resident memory, idle", ours: figure{"cmd/sallyport.Process", "idle-MB"}, goal: mostOurs(40)},
 		{what: "resident memory, 1e5 sessions used", ours: figure{"cmd/sallyport.Process", "sessions-MB"}, goal: mostOurs(120)},
@@ -96,6 +114,28 @@ func verify(alg string, g goal) row {
 
 func role(rules string) row {
 	return row{what: rules + " rules", ours: figure{"authz.RoleCheck/" + rules, ns}, floor: figure{"authz.RoleCheckFloor/" + rules, ns}, goal: mostOurs(50)}
+}
+
+// libraries are the rivals of the module bench.
+var libraries = []string{"cedar-go", "casbin"}
+
+// decision is a row of a benchmark of the module bench: ours goes by that name
+// there.
+func decision(what, bench, ours string, bound float64) row {
+	r := contest(what, bench, ours, ns)
+	r.goal = mostOurs(bound)
+	return r
+}
+
+func allocations(what, bench, ours string) row {
+	r := contest(what, bench, ours, allocs)
+	r.goal = mostOurs(0)
+	return r
+}
+
+func contest(what, bench, ours, unit string) row {
+	of := func(name string) figure { return figure{"bench." + bench + "/" + name, unit} }
+	return row{what: what, ours: of(ours), rivals: []figure{of("cedar-go"), of("casbin")}, floor: of("floor")}
 }
 
 func guarded(how string, bound float64) row {

@@ -4,48 +4,23 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 )
 
-// show writes the table, and returns how many of its figures were not measured.
-func show(out io.Writer, f figures) (missing int, err error) {
+// show writes the table for people.
+func show(out io.Writer, sections []measuredSection) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, s := range table {
-		fmt.Fprintf(w, "\n%s\n", s.title)
-		fmt.Fprintln(w, "  what\tours\tfloor\tratio\tgoal\tmet")
-		for _, r := range s.rows {
-			cells, ok := r.cells(f)
-			if !ok {
-				missing++
-			}
-			fmt.Fprintf(w, "  %s\n", strings.Join(cells, "\t"))
+	for _, s := range sections {
+		head := slices.Concat([]string{"what", "ours"}, s.rivals, []string{"floor", "ratio", "goal", "met"})
+		fmt.Fprintf(w, "\n%s\n  %s\n", s.Title, strings.Join(head, "\t"))
+		for _, r := range s.Rows {
+			fmt.Fprintf(w, "  %s\n", strings.Join(r.cells(s.rivals), "\t"))
 		}
 	}
-	return missing, w.Flush()
-}
-
-// cells returns what a line of the table says, and false if a figure is missing.
-func (r row) cells(f figures) ([]string, bool) {
-	ours, ok := f.median(r.ours)
-	if !ok {
-		return []string{r.what, "not measured", "", "", r.goal.String(r.ours.unit), ""}, false
-	}
-	floor, ratio := "", math.NaN()
-	if r.floor != (figure{}) {
-		v, there := f.median(r.floor)
-		ok = there
-		floor, ratio = number(v, r.floor.unit), ours/v
-	}
-	if r.ratio != (figure{}) {
-		ratio, _ = f.median(r.ratio)
-	}
-	shown := ""
-	if !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
-		shown = strconv.FormatFloat(ratio, 'f', 2, 64)
-	}
-	return []string{r.what, number(ours, r.ours.unit), floor, shown, r.goal.String(r.ours.unit), r.goal.met(ours, ratio)}, ok
+	return w.Flush()
 }
 
 func (g goal) String(unit string) string {
@@ -58,18 +33,12 @@ func (g goal) String(unit string) string {
 	return g.sign + " " + strconv.FormatFloat(g.bound, 'f', -1, 64)
 }
 
-func (g goal) met(ours, ratio float64) string {
+func (g goal) met(ours, ratio float64) bool {
 	v := ratio
 	if g.ours {
 		v = ours
 	}
-	switch {
-	case g.sign == "":
-		return ""
-	case g.sign == "≤" && v <= g.bound, g.sign == "≥" && v >= g.bound:
-		return "yes"
-	}
-	return "NO"
+	return g.sign == "≤" && v <= g.bound || g.sign == "≥" && v >= g.bound
 }
 
 // number writes a value with its unit, in three digits.
@@ -85,7 +54,7 @@ func number(v float64, unit string) string {
 		return digits(v) + " MB"
 	case strings.HasSuffix(unit, "-ms"):
 		return digits(v) + " ms"
-	case unit == "B/entry":
+	case unit == "B/entry", unit == "B/rule":
 		return digits(v) + " B"
 	}
 	return digits(v) + " " + unit
