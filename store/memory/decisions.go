@@ -20,20 +20,25 @@ type decision struct {
 type decisions struct{ *tx }
 
 func (x decisions) Append(_ context.Context, entries ...authz.DecisionEntry) error {
-	for _, e := range entries {
-		if err := x.write(e.ID, e.Subject(), e.Action, e.Resource.Type, e.Resource.ID, e.Rule, e.Source, e.Reason); err != nil {
+	rows := make([]*decision, len(entries))
+	for i, e := range entries {
+		err := x.write(e.ID, e.Subject(), e.Action, e.Resource.Type, e.Resource.ID, e.Rule, e.Source, e.Reason)
+		if err != nil {
 			return fmt.Errorf("logging decision: %w", err)
-		}
-		if x.state.decisions.has(e.ID) {
-			continue
 		}
 		e.At = ms(e.At)
 		text, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("logging decision: %w", err)
 		}
-		x.state.decisions.put(e.ID, &decision{e.At, e.Allow, e.Subject(), e.Action, text})
-		x.decisionOrder.put(when(e.At, e.ID), struct{}{})
+		rows[i] = &decision{e.At, e.Allow, e.Subject(), e.Action, text}
+	}
+	for i, e := range entries {
+		if x.state.decisions.has(e.ID) {
+			continue
+		}
+		x.state.decisions.put(e.ID, rows[i])
+		x.decisionOrder.put(when(rows[i].at, e.ID), struct{}{})
 	}
 	return nil
 }

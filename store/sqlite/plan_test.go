@@ -18,8 +18,11 @@ func TestNoStatementScansATable(t *testing.T) {
 	db := open(t)
 	for _, s := range sqltest.Statements(t, db.Transact) {
 		for _, line := range plan(t, db.Transact, s) {
-			paged := strings.Contains(line, "USING") && strings.Contains(s.Text, "LIMIT")
-			if strings.HasPrefix(line, "SCAN") && !paged && !strings.Contains(line, "CONSTANT ROW") && !whole.MatchString(s.Text) {
+			// Grants are a table without rowid: they are kept in an index.
+			index := strings.Contains(line, "USING") || line == "SCAN sallyport_grants"
+			paged := index && strings.Contains(s.Text, "LIMIT")
+			constant := strings.Contains(line, "CONSTANT ROW") || strings.Contains(line, "VALUES CLAUSE")
+			if strings.HasPrefix(line, "SCAN") && !paged && !constant && !whole.MatchString(s.Text) {
 				t.Errorf("%s\nscans: %s", s.Text, line)
 			}
 			// A search by prefix costs as much as the prefix selects.

@@ -120,8 +120,8 @@ func (c *check) newKill(id string) revoke.Entry {
 	}
 }
 
-// everything writes a row of each kind, all of them named after name. Of them,
-// fiveExpire.
+// everything writes a row of each kind, all of them named after name. Of
+// them, so many expire: expiring.
 func (c *check) everything(ctx context.Context, tx account.Tx, name string) error {
 	user := "usr_" + name
 	key := c.newKey(name, user)
@@ -134,6 +134,18 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error { return tx.APIKeys.Create(ctx, key) },
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"post:read"}}) },
 		func() error { _, err := tx.Roles.Assign(ctx, user, name, ""); return err },
+		func() error {
+			g := authz.Grantee{Kind: authz.SubjectGrantee, ID: user}
+			return tx.Grants.Put(ctx, authz.Grant{Grantee: g, Resource: post1, Permissions: []string{"post:read"}, ExpiresAt: c.now.Add(time.Hour), CreatedAt: c.now})
+		},
+		func() error {
+			v, err := tx.Versions.Current(ctx)
+			if err == nil {
+				_, err = tx.Versions.Publish(ctx, c.newVersion(name), v.Number)
+			}
+			return err
+		},
+		func() error { return tx.Decisions.Append(ctx, c.newDecision(name)) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -146,9 +158,9 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	)
 }
 
-// fiveExpire is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, entry of the log.
-const fiveExpire = 5
+// expiring is how many rows of everything Sweep finds in the end: session,
+// family, API key, failures, grant, decision, entry of the log.
+const expiring = 7
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -169,6 +181,9 @@ type census struct {
 	APIKeys  []apikey.Key
 	Roles    []authz.Role
 	Assigned []string
+	Grants   []authz.Grant
+	Versions []authz.Version
+	Decided  []string
 	Keys     []token.StoredKey
 	Failures limit.Failures
 	Secret   []byte
@@ -191,6 +206,13 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
+			func() (err error) { n.Grants, err = tx.Grants.List(ctx, authz.GrantFilter{}, c.now); return },
+			func() (err error) { n.Versions, err = tx.Versions.History(ctx, 0, 100); return },
+			func() error {
+				all, err := tx.Decisions.Recent(ctx, authz.DecisionFilter{})
+				n.Decided = c.shown(all)
+				return err
+			},
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

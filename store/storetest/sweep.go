@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -64,6 +65,37 @@ var sweep = []promise{
 		equal(c, "failures left", c.failures("5").Count, 6)
 	}},
 
+	{"expired grants go in batches, others stay", func(c *check) {
+		c.grant(authz.Grant{Grantee: ann, Resource: news, Permissions: []string{"post:read"}, CreatedAt: c.now})
+		c.batches(func(i int, expires time.Time) {
+			c.grant(authz.Grant{Grantee: ann, Resource: post1, Permissions: []string{fmt.Sprint("post:p", i)}, ExpiresAt: expires, CreatedAt: c.now})
+		})
+		equal(c, "left", permissions(c.grants(authz.GrantFilter{}, c.now)), []string{"post:p5", "post:read"})
+		equal(c, "expired one left after a century", c.sweepAt(c.now.AddDate(100, 0, 0), 10), 1)
+		equal(c, "left after a century", permissions(c.grants(authz.GrantFilter{}, c.now)), []string{"post:read"})
+	}},
+
+	{"a grant that was given again before it was swept stays", func(c *check) {
+		g := authz.Grant{Grantee: ann, Resource: post1, Permissions: []string{"post:read"}, ExpiresAt: c.now, CreatedAt: c.now}
+		c.grant(g)
+		g.ExpiresAt = c.now.Add(time.Hour)
+		c.grant(g)
+		equal(c, "rows swept", c.sweepAt(c.now, 10), 0)
+		c.has("On", c.on(c.now, post1, ann), g)
+	}},
+
+	{"decisions go in batches, once they were kept long enough", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			e := c.newDecision(fmt.Sprint(i))
+			e.At = expires.Add(-authz.DecisionRetention)
+			c.decided(e)
+		})
+		left := c.recent(authz.DecisionFilter{})
+		if len(left) != 1 || left[0].ID != "dec_5" {
+			c.Errorf("left: %+v", left)
+		}
+	}},
+
 	{"expired entries of the log go in batches, others stay, and the floor rises", func(c *check) {
 		begin := c.head()
 		c.batches(func(i int, expires time.Time) {
@@ -96,14 +128,15 @@ var sweep = []promise{
 		equal(c, "next position", c.appendLog(c.newKill("new")).Seq, begin.Seq+7)
 	}},
 
-	{"users, passwords, roles, signing keys, events and secrets do not expire", func(c *check) {
+	{"users, passwords, roles, versions, signing keys, events and secrets do not expire", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
-		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), fiveExpire)
+		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), expiring)
 		same(c, "users", c.listUsers(account.UserFilter{}), before.Users)
 		equal(c, "password", c.password("usr_ann"), before.Password)
 		same(c, "roles", c.definitions(), before.Roles)
 		equal(c, "assigned", c.assigned("usr_ann", ""), before.Assigned)
+		same(c, "versions", c.history(0, 100), before.Versions)
 		same(c, "signing keys", c.signingKeys(), before.Keys)
 		equal(c, "secret", c.secret("ann"), before.Secret)
 	}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
@@ -32,8 +33,8 @@ var text = []promise{
 			}
 		}
 		same(c, "the store after refused writes", c.census("ann"), before)
-		if n, err := c.Sweep(c.Context(), c.now.AddDate(100, 0, 0), 1000); n != fiveExpire || err != nil {
-			c.Errorf("Sweep found %d rows (%v), want %d: something was written after all", n, err, fiveExpire)
+		if n, err := c.Sweep(c.Context(), c.now.AddDate(100, 0, 0), 1000); n != expiring || err != nil {
+			c.Errorf("Sweep found %d rows (%v), want %d: something was written after all", n, err, expiring)
 		}
 	}},
 
@@ -135,6 +136,34 @@ var writes = []struct {
 		return err
 	}},
 
+	{"the kind of a grantee", grantWith(func(g *authz.Grant, s string) { g.Grantee.Kind = authz.GranteeKind(s) })},
+	{"the id of a grantee", grantWith(func(g *authz.Grant, s string) { g.Grantee.ID = s })},
+	{"the type of a granted object", grantWith(func(g *authz.Grant, s string) { g.Resource.Type = s })},
+	{"the id of a granted object", grantWith(func(g *authz.Grant, s string) { g.Resource.ID = s })},
+	{"a granted permission", grantWith(func(g *authz.Grant, s string) { g.Permissions = []string{"post:read", s} })},
+	{"a permission that is taken away", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Grants.Remove(c.Context(), ann, post1, s)
+		return err
+	}},
+	{"the id of a grantee who has nothing any more", func(c *check, tx account.Tx, s string) error {
+		return tx.Grants.RemoveAllOf(c.Context(), authz.Grantee{Kind: authz.SubjectGrantee, ID: s})
+	}},
+
+	{"the schema of a version", versionWith(func(v *authz.Version, s string) { v.Schema = s })},
+	{"the name of a policy file", versionWith(func(v *authz.Version, s string) { v.Files[1].Name = s })},
+	{"a policy file", versionWith(func(v *authz.Version, s string) { v.Files[1].Text = s })},
+	{"the comment of a version", versionWith(func(v *authz.Version, s string) { v.Comment = s })},
+	{"who published a version", versionWith(func(v *authz.Version, s string) { v.CreatedBy = s })},
+
+	{"the id of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.ID = s })},
+	{"the subject of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Principal.Subject = s })},
+	{"the action of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Action = s })},
+	{"the type of a decision's object", decisionWith(func(e *authz.DecisionEntry, s string) { e.Resource.Type = s })},
+	{"the id of a decision's object", decisionWith(func(e *authz.DecisionEntry, s string) { e.Resource.ID = s })},
+	{"the rule of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Rule = s })},
+	{"the source of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Source = s })},
+	{"the reason of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Reason = s })},
+
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
 	}},
@@ -193,6 +222,35 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 		x := c.newKey("new", "usr_ann")
 		set(&x, s)
 		return tx.APIKeys.Create(c.Context(), x)
+	}
+}
+
+func grantWith(set func(*authz.Grant, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		g := authz.Grant{Grantee: ann, Resource: post2, Permissions: []string{"post:read"}, CreatedAt: c.now}
+		set(&g, s)
+		return tx.Grants.Put(c.Context(), g)
+	}
+}
+
+func versionWith(set func(*authz.Version, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		current, err := tx.Versions.Current(c.Context())
+		if err != nil {
+			return err
+		}
+		v := c.newVersion("new")
+		set(&v, s)
+		_, err = tx.Versions.Publish(c.Context(), v, current.Number)
+		return err
+	}
+}
+
+func decisionWith(set func(*authz.DecisionEntry, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		e := c.newDecision("new")
+		set(&e, s)
+		return tx.Decisions.Append(c.Context(), c.newDecision("good"), e)
 	}
 }
 
@@ -260,6 +318,42 @@ var lookups = []struct {
 	}},
 	{"Roles.Assigned in an organization", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Roles.Assigned(c.Context(), "usr_ann", s)
+		return len(all) > 0, err
+	}},
+	{"Grants.On by object", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Grants.On(c.Context(), []sallyport.UID{{Type: "Post", ID: s}, {Type: s, ID: "1"}}, []authz.Grantee{ann}, c.now)
+		return len(all) > 0, err
+	}},
+	{"Grants.On by grantee", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Grants.On(c.Context(), []sallyport.UID{post1}, []authz.Grantee{{Kind: authz.SubjectGrantee, ID: s}}, c.now)
+		return len(all) > 0, err
+	}},
+	{"Grants.Of by grantee and type", func(c *check, tx account.Tx, s string) (bool, error) {
+		one, err1 := tx.Grants.Of(c.Context(), []authz.Grantee{{Kind: authz.SubjectGrantee, ID: s}}, "Post", c.now, 10)
+		two, err2 := tx.Grants.Of(c.Context(), []authz.Grantee{ann}, s, c.now, 10)
+		three, err3 := tx.Grants.Of(c.Context(), []authz.Grantee{ann}, "Post\x001", c.now, 10)
+		return len(one)+len(two)+len(three) > 0, errors.Join(err1, err2, err3)
+	}},
+	{"Grants.List by object", func(c *check, tx account.Tx, s string) (bool, error) {
+		one, err1 := tx.Grants.List(c.Context(), authz.GrantFilter{Resource: sallyport.UID{Type: s}, Limit: 10}, c.now)
+		two, err2 := tx.Grants.List(c.Context(), authz.GrantFilter{Resource: sallyport.UID{Type: "Post", ID: s}, Limit: 10}, c.now)
+		three, err3 := tx.Grants.List(c.Context(), authz.GrantFilter{Resource: sallyport.UID{Type: "Post\x001"}, Limit: 10}, c.now)
+		return len(one)+len(two)+len(three) > 0, errors.Join(err1, err2, err3)
+	}},
+	{"Grants.List by grantee", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Grants.List(c.Context(), authz.GrantFilter{Grantee: authz.Grantee{Kind: authz.SubjectGrantee, ID: s}, Limit: 10}, c.now)
+		return len(all) > 0, err
+	}},
+	{"Decisions.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		e, err := tx.Decisions.ByID(c.Context(), s)
+		return e.ID != "", err
+	}},
+	{"Decisions.Recent by subject", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Decisions.Recent(c.Context(), authz.DecisionFilter{Subject: s, Limit: 10})
+		return len(all) > 0, err
+	}},
+	{"Decisions.Recent by action", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Decisions.Recent(c.Context(), authz.DecisionFilter{Action: s, Limit: 10})
 		return len(all) > 0, err
 	}},
 	{"Audit.List by actor", func(c *check, tx account.Tx, s string) (bool, error) {

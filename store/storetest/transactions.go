@@ -180,6 +180,9 @@ func (c *check) undoEverything(tx account.Tx, name string) error {
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"*"}}) },
 		func() error { return tx.Roles.UnassignAll(ctx, user) },
 		func() error { _, err := tx.Roles.DeleteRole(ctx, name); return err },
+		func() error {
+			return tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user})
+		},
 		func() error { _, err := tx.Keys.DeleteKey(ctx, "kid_"+name); return err },
 		func() error { return tx.Failures.Set(ctx, []byte(name), limit.Failures{}, c.now) },
 		func() error { return tx.Credentials.SetPassword(ctx, user, "$other$", c.now) },

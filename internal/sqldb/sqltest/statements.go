@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
@@ -146,6 +147,8 @@ func everything(ctx context.Context, tx account.Tx) {
 	r.UnassignAll(ctx, "usr_1")
 	r.DeleteRole(ctx, "member")
 
+	rules(ctx, tx, now, later)
+
 	tx.Keys.PutKey(ctx, token.StoredKey{KID: "kid"})
 	tx.Keys.Keys(ctx)
 	tx.Keys.DeleteKey(ctx, "kid")
@@ -169,4 +172,58 @@ func everything(ctx context.Context, tx account.Tx) {
 	tx.Log.Head(ctx)
 	tx.Log.Read(ctx, 0, 10)
 	tx.Users.Delete(ctx, "usr_1")
+}
+
+// rules calls what rules need.
+func rules(ctx context.Context, tx account.Tx, now, later time.Time) {
+	post := sallyport.UID{Type: "Post", ID: "1"}
+	ann := authz.Grantee{Kind: authz.SubjectGrantee, ID: "usr_1"}
+	all := []authz.Grantee{ann, {Kind: authz.RoleGrantee, ID: "a"}, {Kind: authz.RoleGrantee, ID: "b"}, {Kind: authz.OrganizationGrantee, ID: "org_1"}}
+	g := tx.Grants
+	grant := authz.Grant{Grantee: ann, Resource: post, Permissions: []string{"post:edit", "post:read"}, ExpiresAt: later, CreatedAt: now}
+	g.Put(ctx, grant)
+	for _, grantees := range [][]authz.Grantee{{ann}, all} {
+		g.On(ctx, []sallyport.UID{post}, grantees, now)
+		g.On(ctx, []sallyport.UID{post, {Type: "Folder", ID: "1"}}, grantees, now)
+		g.Of(ctx, grantees, "Post", now, 10)
+	}
+	for _, r := range []sallyport.UID{{}, {Type: "Post"}, post} {
+		for _, grantee := range []authz.Grantee{{}, ann} {
+			for _, after := range []authz.Grant{{}, grant} {
+				g.List(ctx, authz.GrantFilter{Resource: r, Grantee: grantee, After: after, Limit: 10}, now)
+			}
+		}
+	}
+	g.Remove(ctx, ann, post, "post:edit")
+	g.Remove(ctx, ann, post, "post:edit", "post:read")
+	g.Remove(ctx, ann, post)
+	g.RemoveAllOf(ctx, ann)
+
+	v := tx.Versions
+	v.Publish(ctx, authz.Version{CreatedAt: now}, 0)
+	v.Current(ctx)
+	v.ByNumber(ctx, 1)
+	v.History(ctx, 0, 10)
+	v.History(ctx, 2, 10)
+
+	d := tx.Decisions
+	d.Append(ctx, authz.DecisionEntry{Decision: sallyport.Decision{ID: "dec_1"}, At: now})
+	d.ByID(ctx, "dec_1")
+	yes := true
+	for i := range 16 {
+		f := authz.DecisionFilter{Limit: 10}
+		if i&1 != 0 {
+			f.Subject = "usr_1"
+		}
+		if i&2 != 0 {
+			f.Action = "post:read"
+		}
+		if i&4 != 0 {
+			f.Allow = &yes
+		}
+		if i&8 != 0 {
+			f.Before, f.BeforeID = now, "dec_1"
+		}
+		d.Recent(ctx, f)
+	}
 }
