@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -29,8 +30,8 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
-	// absolute end, refresh families, API keys, failures, grants, decisions after
-	// authz.DecisionRetention, entries of the log.
+	// absolute end, refresh families, API keys, failures, invitations, grants,
+	// decisions after authz.DecisionRetention, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -40,10 +41,11 @@ type Store interface {
 }
 
 // A Tx is one small store per feature, all bound to one transaction. Lock order,
-// for every transaction: the user's row, refresh families, sessions, roles by
-// name, the rest, the log's counter row, and then only rows already held: the
-// user's killed_seq, and the sessions that go on after a password change. Families
-// and sessions of several sessions at once are for who holds the user's row.
+// for every transaction: the user's row, the organization's, refresh families,
+// sessions, roles by name, the rest, the log's counter row, and then only rows
+// already held: the user's killed_seq, and the sessions that go on after a password
+// change. Families and sessions of several sessions at once are for who holds the
+// user's row.
 //
 // An error that a contract names, such as ErrNotFound or ErrTaken, is an answer:
 // the transaction goes on. So is store.ErrText, with which every write refuses
@@ -65,6 +67,10 @@ type Tx struct {
 	Audit       audit.Log
 	Log         revoke.Log
 	Secrets     Secrets
+
+	Organizations org.Store
+	Members       org.Members
+	Invitations   org.Invitations
 }
 
 // Status says whether an account may be used.
@@ -85,7 +91,8 @@ type User struct {
 	EmailNorm     string // folded; unique only among verified ones
 	EmailVerified bool
 	Status        Status
-	KilledSeq     int64 // log position of the last event that ended what had begun before it
+	Plan          string // in words of the embedding program; "" = none
+	KilledSeq     int64  // log position of the last event that ended what had begun before it
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
@@ -116,6 +123,7 @@ type Users interface {
 	// one ends. Whatever creates or ends a credential of the user locks first.
 	Lock(ctx context.Context, id string) (User, error)
 	SetStatus(ctx context.Context, id string, s Status, now time.Time) error
+	SetPlan(ctx context.Context, id, plan string, now time.Time) error
 	// SetKilledSeq moves the position on; it never moves it back.
 	SetKilledSeq(ctx context.Context, id string, seq int64) error
 	// Delete removes the user and the user's credentials, not what other stores hold.

@@ -30,6 +30,9 @@ type Store interface {
 	Unassign(ctx context.Context, subject, role, org string) (bool, error)
 	// UnassignAll takes all of the subject's roles away.
 	UnassignAll(ctx context.Context, subject string) error
+	// UnassignIn takes away the roles that the subject ("" = everybody) has in the
+	// organization.
+	UnassignIn(ctx context.Context, subject, org string) error
 	// Assigned returns the names of the subject's roles in org ("" = none), sorted.
 	Assigned(ctx context.Context, subject, org string) ([]string, error)
 	// LockHolders returns up to limit active users who hold the role without

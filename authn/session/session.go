@@ -17,7 +17,7 @@ type Session struct {
 	ID        string
 	TokenHash []byte // SHA-256 of the cookie's value; nothing else of it is kept
 	Subject   string
-	Org       string // "" = none
+	Org       string // in which it acts while the subject is a member; "" = none
 	AAL       int
 	AMR       []string  // RFC 8176
 	AuthTime  time.Time // of the last proof of identity
@@ -51,6 +51,11 @@ type Store interface {
 	// Rotate gives the session a new token and position, after a change of
 	// privilege. It returns ErrNotFound if the session has ended.
 	Rotate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time) error
+	// SetOrg lets the session act in another organization ("" = none). It returns
+	// ErrNotFound if the session has ended.
+	SetOrg(ctx context.Context, id, org string) error
+	// Leave lets those of the subject's sessions that act in org act in none.
+	Leave(ctx context.Context, subject, org string) error
 	// List returns the subject's sessions, newest first.
 	List(ctx context.Context, subject string) ([]Session, error)
 	// End removes one session and reports whether it was there.

@@ -73,10 +73,32 @@ func (s roles) UnassignAll(ctx context.Context, subject string) error {
 	return err
 }
 
-// lockHeld locks the roles that the subject holds, in order, so that two of us
-// never wait for each other.
+func (s roles) UnassignIn(ctx context.Context, subject, org string) error {
+	if org == "" {
+		return nil
+	}
+	const everybodys = `FROM sallyport_role_assignments WHERE org_id = $1 AND org_id <> ''`
+	const theirs = `FROM sallyport_role_assignments WHERE org_id = $1 AND subject = $2`
+	from, args := theirs, []any{org, subject}
+	if subject == "" {
+		from, args = everybodys, []any{org}
+	}
+	if err := s.lockEach(ctx, `SELECT DISTINCT role `+from+` ORDER BY role`, args...); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, `DELETE `+from, args...)
+	return err
+}
+
+// lockHeld locks the roles that the subject holds.
 func (s roles) lockHeld(ctx context.Context, subject string) error {
-	held, err := list(ctx, s.db, text, `SELECT DISTINCT role FROM sallyport_role_assignments WHERE subject = $1 ORDER BY role`, subject)
+	return s.lockEach(ctx, `SELECT DISTINCT role FROM sallyport_role_assignments WHERE subject = $1 ORDER BY role`, subject)
+}
+
+// lockEach locks the roles that a statement selects, in order, so that two of us
+// never wait for each other.
+func (s roles) lockEach(ctx context.Context, stmt string, args ...any) error {
+	held, err := list(ctx, s.db, text, stmt, args...)
 	if err != nil {
 		return err
 	}

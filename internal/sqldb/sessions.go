@@ -62,6 +62,16 @@ func (s sessions) Rotate(ctx context.Context, id string, newHash []byte, p revok
 	return missing(n, err, session.ErrNotFound)
 }
 
+func (s sessions) SetOrg(ctx context.Context, id, org string) error {
+	n, err := s.exec(ctx, `UPDATE sallyport_sessions SET org_id = $2 WHERE id = $1`, id, org)
+	return missing(n, err, session.ErrNotFound)
+}
+
+func (s sessions) Leave(ctx context.Context, subject, org string) error {
+	_, err := s.exec(ctx, `UPDATE sallyport_sessions SET org_id = '' WHERE user_id = $1 AND org_id = $2`, subject, org)
+	return err
+}
+
 func (s sessions) List(ctx context.Context, subject string) ([]session.Session, error) {
 	return list(ctx, s.db, scanSession,
 		`SELECT `+sessionColumns+` FROM sallyport_sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC`, subject)

@@ -52,6 +52,10 @@ func NewTx(c Conn) account.Tx {
 		Audit:       auditLog{d},
 		Log:         revocation{d},
 		Secrets:     secrets{d},
+
+		Organizations: organizations{d},
+		Members:       members{d},
+		Invitations:   invitations{d},
 	}
 }
 

@@ -11,18 +11,18 @@ import (
 
 type users struct{ *db }
 
-const userColumns = `id, username, username_norm, email, email_norm, email_verified, status, killed_seq, created_at, updated_at`
+const userColumns = `id, username, username_norm, email, email_norm, email_verified, status, plan, killed_seq, created_at, updated_at`
 
 func scanUser(r scanner) (u account.User, err error) {
 	var verified, created, updated int64
-	err = r.Scan(&u.ID, &u.Username, &u.UsernameNorm, &u.Email, &u.EmailNorm, &verified, &u.Status, &u.KilledSeq, &created, &updated)
+	err = r.Scan(&u.ID, &u.Username, &u.UsernameNorm, &u.Email, &u.EmailNorm, &verified, &u.Status, &u.Plan, &u.KilledSeq, &created, &updated)
 	u.EmailVerified, u.CreatedAt, u.UpdatedAt = verified != 0, at(created), at(updated)
 	return u, err
 }
 
 func (s users) Create(ctx context.Context, u account.User) error {
-	n, err := s.exec(ctx, `INSERT INTO sallyport_users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, flag(u.EmailVerified), string(u.Status), u.KilledSeq, ms(u.CreatedAt), ms(u.UpdatedAt))
+	n, err := s.exec(ctx, `INSERT INTO sallyport_users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, flag(u.EmailVerified), string(u.Status), u.Plan, u.KilledSeq, ms(u.CreatedAt), ms(u.UpdatedAt))
 	if err == nil && n == 0 {
 		err = account.ErrTaken
 	}
@@ -57,6 +57,11 @@ func (s users) SetStatus(ctx context.Context, id string, status account.Status, 
 		return err
 	}
 	return roles(s).lockHeld(ctx, id)
+}
+
+func (s users) SetPlan(ctx context.Context, id, plan string, now time.Time) error {
+	n, err := s.exec(ctx, `UPDATE sallyport_users SET plan = $2, updated_at = $3 WHERE id = $1`, id, plan, ms(now))
+	return missing(n, err, account.ErrNotFound)
 }
 
 func (s users) SetKilledSeq(ctx context.Context, id string, seq int64) error {

@@ -81,6 +81,23 @@ func (x roles) UnassignAll(_ context.Context, subject string) error {
 	return nil
 }
 
+func (x roles) UnassignIn(_ context.Context, subject, org string) error {
+	if err := x.write(subject, org); err != nil {
+		return fmt.Errorf("taking roles in an organization away: %w", err)
+	}
+	if org == "" {
+		return nil
+	}
+	for role := range x.state.roles.from("") {
+		for _, holder := range x.holders.members(role, pair(org, subject)) {
+			if subject == "" || second(holder) == subject {
+				x.unassign(second(holder), role, org)
+			}
+		}
+	}
+	return nil
+}
+
 func (x roles) Assigned(_ context.Context, subject, org string) ([]string, error) {
 	names := x.assigned.members(subject, pair(org, ""))
 	for i, held := range names {

@@ -85,6 +85,31 @@ func (x sessions) Rotate(_ context.Context, id string, newHash []byte, p revoke.
 	return nil
 }
 
+func (x sessions) SetOrg(_ context.Context, id, org string) error {
+	if err := x.write(org); err != nil {
+		return fmt.Errorf("setting organization: %w", err)
+	}
+	s, ok := x.state.sessions.get(id)
+	if !ok {
+		return session.ErrNotFound
+	}
+	c := *s
+	c.Org = org
+	x.state.sessions.put(id, &c)
+	return nil
+}
+
+func (x sessions) Leave(ctx context.Context, subject, org string) error {
+	for _, id := range x.sessionsBySubject.members(subject, "") {
+		if s, _ := x.state.sessions.get(id); s.Org == org {
+			if err := x.SetOrg(ctx, id, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return x.write(subject, org)
+}
+
 func (x sessions) List(_ context.Context, subject string) (all []session.Session, err error) {
 	for _, id := range x.sessionsBySubject.members(subject, "") {
 		s, _ := x.state.sessions.get(id)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -54,6 +55,15 @@ type state struct {
 	versions      tree[*authz.Version] // by number
 	decisions     tree[*decision]
 	decisionOrder expiry // by the time when they were made
+
+	organizations    tree[*org.Organization]
+	bySlug           tree[string]
+	members          tree[*org.Member] // by pair of organization and user
+	organizationsOf  index             // by user
+	invitations      tree[*org.Invitation]
+	byInvitationHash tree[string]
+	invitationsTo    index // by organization
+	invitationExpiry expiry
 
 	audit       tree[*audit.Entry]
 	log         tree[*revoke.Entry] // by number
@@ -103,6 +113,10 @@ func bind(x *tx) account.Tx {
 		Audit:       auditLog{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
+
+		Organizations: organizations{x},
+		Members:       members{x},
+		Invitations:   invitations{x},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 type users struct{ *tx }
 
 func (x users) Create(_ context.Context, u account.User) error {
-	if err := x.write(u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, string(u.Status)); err != nil {
+	if err := x.write(u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, string(u.Status), u.Plan); err != nil {
 		return fmt.Errorf("creating user: %w", err)
 	}
 	if x.state.users.has(u.ID) {
@@ -85,6 +85,13 @@ func (x users) SetStatus(_ context.Context, id string, s account.Status, now tim
 		return fmt.Errorf("setting status: %w", err)
 	}
 	return x.change(id, func(u *account.User) { u.Status, u.UpdatedAt = s, ms(now) })
+}
+
+func (x users) SetPlan(_ context.Context, id, plan string, now time.Time) error {
+	if err := x.write(plan); err != nil {
+		return fmt.Errorf("setting plan: %w", err)
+	}
+	return x.change(id, func(u *account.User) { u.Plan, u.UpdatedAt = plan, ms(now) })
 }
 
 func (x users) SetKilledSeq(_ context.Context, id string, seq int64) error {
