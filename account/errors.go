@@ -17,8 +17,6 @@ var (
 	ErrNoSession = errors.New("session has ended")
 	// ErrLastAdmin means that nobody would be left to administer.
 	ErrLastAdmin = errors.New("this is the last administrator")
-	// ErrNotOrg means that organizations do not exist here.
-	ErrNotOrg = errors.New("there are no organizations here")
 	// ErrSetUp means that the installation has an administrator already.
 	ErrSetUp = errors.New("there is an administrator already")
 	// ErrAmbiguous means that an address is that of several users.

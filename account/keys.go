@@ -14,6 +14,7 @@ import (
 // A NewKey is an API key to be made.
 type NewKey struct {
 	Name      string
+	Org       string    // in which it acts, while the owner is a member; "" = none
 	Scopes    []string  // at least one
 	ExpiresAt time.Time // zero = never
 }
@@ -45,14 +46,15 @@ func (k *NewKey) check(now time.Time) error {
 }
 
 // CreateKey makes an API key for the owner. The key itself is returned once and
-// kept nowhere.
+// kept nowhere. [org.ErrNotMember] if it is to act in an organization that the
+// owner is no member of.
 func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Origin) (k apikey.Key, plain string, err error) {
 	now := present()
 	if err := in.check(now); err != nil {
 		return k, "", err
 	}
 	k, plain = apikey.Generate()
-	k.Owner, k.Name, k.Scopes = owner, in.Name, in.Scopes
+	k.Owner, k.Org, k.Name, k.Scopes = owner, in.Org, in.Name, in.Scopes
 	k.CreatedAt, k.ExpiresAt = now, in.ExpiresAt.Truncate(time.Millisecond)
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		u, err := tx.Users.Lock(ctx, owner)
@@ -62,11 +64,16 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 		if u.Status != Active {
 			return ErrNotFound
 		}
+		if in.Org != "" {
+			if _, err := membership(ctx, tx, in.Org, owner); err != nil {
+				return err
+			}
+		}
 		if err := tx.APIKeys.Create(ctx, k); err != nil {
 			return err
 		}
 		e := o.Entry("apikey.create", owner, now)
-		e.Detail = map[string]string{"apikey": k.ID, "name": k.Name}
+		e.Org, e.Detail = k.Org, map[string]string{"apikey": k.ID, "name": k.Name}
 		return tx.Audit.Append(ctx, e)
 	})
 	if err != nil {

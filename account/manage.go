@@ -75,6 +75,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err != nil {
 			return p, err
 		}
+		if err := tx.Members.RemoveUser(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Users.Delete(ctx, user); err != nil {
 			return p, err
 		}

@@ -43,7 +43,7 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 		if err := d.create(ctx, tx, "user.register", o); err != nil {
 			return err
 		}
-		out, family, err = s.start(ctx, tx, d.user, rev, now, withTokens, o)
+		out, family, err = s.start(ctx, tx, d.user, SignIn{WithTokens: withTokens}, rev, now, o)
 		return err
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*Signed
 		if err := d.create(ctx, tx, "user.set_up", o); err != nil {
 			return err
 		}
-		out, _, err = s.start(ctx, tx, d.user, rev, now, false, o)
+		out, _, err = s.start(ctx, tx, d.user, SignIn{}, rev, now, o)
 		return err
 	})
 	if err != nil {

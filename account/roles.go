@@ -11,40 +11,54 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// Assign gives the user a role, in force with the next request. org must be ""
-// until there are organizations. It changes nothing if the user has the role.
-// [authz.ErrNotFound] if there is no such role.
-func (s *Service) Assign(ctx context.Context, user, role, org string, o Origin) error {
-	return s.assign(ctx, user, role, org, "role.assign", o, func(tx Tx, _ User) (bool, error) {
-		return tx.Roles.Assign(ctx, user, role, org)
+// Assign gives the user a role, everywhere or in an organization that they are a
+// member of, in force with the next request. It changes nothing if the user has
+// the role. [authz.ErrNotFound] if there is no such role, [org.ErrNotFound] if
+// there is no such organization, [org.ErrNotMember], [ErrExceeds].
+func (s *Service) Assign(ctx context.Context, user, role, organization string, o Origin) error {
+	return s.assign(ctx, user, role, organization, "role.assign", o, func(tx Tx, _ User) (bool, error) {
+		if organization != "" {
+			if _, err := membership(ctx, tx, organization, user); err != nil {
+				return false, err
+			}
+		}
+		if err := covers(ctx, tx, o.Giver, organization, []string{role}); err != nil {
+			return false, err
+		}
+		return tx.Roles.Assign(ctx, user, role, organization)
 	})
 }
 
 // Unassign takes a role from the user, in force with the next request. It
 // changes nothing if the user does not have it. The last administrator keeps it.
-func (s *Service) Unassign(ctx context.Context, user, role, org string, o Origin) error {
-	return s.assign(ctx, user, role, org, "role.unassign", o, func(tx Tx, u User) (changed bool, err error) {
-		if role != AdminRole {
-			return tx.Roles.Unassign(ctx, user, role, org)
+// [org.ErrNotFound] if there is no such organization, [ErrExceeds] if the user
+// holds more there than o.Giver.
+func (s *Service) Unassign(ctx context.Context, user, role, organization string, o Origin) error {
+	return s.assign(ctx, user, role, organization, "role.unassign", o, func(tx Tx, u User) (changed bool, err error) {
+		if err := coversAll(ctx, tx, o.Giver, organization, user); err != nil {
+			return false, err
+		}
+		if role != AdminRole || organization != "" {
+			return tx.Roles.Unassign(ctx, user, role, organization)
 		}
 		err = administered(ctx, tx, u, func() (err error) {
-			changed, err = tx.Roles.Unassign(ctx, user, role, org)
+			changed, err = tx.Roles.Unassign(ctx, user, role, "")
 			return err
 		})
 		return changed, err
 	})
 }
 
-func (s *Service) assign(ctx context.Context, user, role, org, action string, o Origin, f func(Tx, User) (bool, error)) error {
-	if org != "" {
-		return ErrNotOrg
-	}
+func (s *Service) assign(ctx context.Context, user, role, organization, action string, o Origin, f func(Tx, User) (bool, error)) error {
 	if authz.CheckRoleName(role) != nil {
 		return authz.ErrNotFound
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		u, err := tx.Users.Lock(ctx, user)
+		if err == nil && organization != "" {
+			_, err = tx.Organizations.Lock(ctx, organization)
+		}
 		if err != nil {
 			return p, err
 		}
@@ -56,11 +70,11 @@ func (s *Service) assign(ctx context.Context, user, role, org, action string, o 
 			return tx.Log.Append(ctx)
 		}
 		e := o.Entry(action, user, now)
-		e.Detail = map[string]string{"role": role}
+		e.Org, e.Detail = organization, map[string]string{"role": role}
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		overlay, err := s.overlay(ctx, tx, user, org, now)
+		overlay, err := s.overlay(ctx, tx, user, organization, now)
 		if err != nil {
 			return p, err
 		}
@@ -68,16 +82,18 @@ func (s *Service) assign(ctx context.Context, user, role, org, action string, o 
 	})
 }
 
-// overlay is the entry that puts the subject's roles in force on tokens already
-// issued. Too many roles for one entry end the tokens instead.
-func (s *Service) overlay(ctx context.Context, tx Tx, user, org string, now time.Time) (revoke.Entry, error) {
-	roles, err := tx.Roles.Assigned(ctx, user, org)
+// overlay is the entry that puts the roles that the subject has everywhere, or in
+// an organization, in force on tokens already issued. Too many roles for one entry
+// end these tokens instead.
+func (s *Service) overlay(ctx context.Context, tx Tx, user, organization string, now time.Time) (revoke.Entry, error) {
+	roles, err := tx.Roles.Assigned(ctx, user, organization)
 	if err != nil {
 		return revoke.Entry{}, err
 	}
 	e := s.killEntry(revoke.Subject, user, now)
+	e.Org = organization
 	if len(roles) <= revoke.MaxOverlay {
-		e.Effect, e.Org, e.Overlay = revoke.Overlay, org, roles
+		e.Effect, e.Overlay = revoke.Overlay, roles
 	}
 	return e, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/testenv"
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -276,7 +277,7 @@ func TestAssign(t *testing.T) {
 			{"no role", s.User.ID, "", "", authz.ErrNotFound},
 			{"an unknown user", "usr_nobody", "member", "", account.ErrNotFound},
 			{"a user with NUL", "\x00", "member", "", account.ErrNotFound},
-			{"an organization", s.User.ID, "member", "org_1", account.ErrNotOrg},
+			{"an organization", s.User.ID, "member", "org_1", org.ErrNotFound},
 		} {
 			h.wants(h.Assign(t.Context(), c.user, c.role, c.org, origin("")), c.err, "assigning with %s", c.name)
 			if c.name == "an unknown role" { // which the user does not have, and that is what was asked for

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -48,6 +49,8 @@ type Service struct {
 	FamilyLifetime time.Duration // of refresh families; zero = 30 days
 	Leeway         time.Duration // for repeated refreshes; zero = 30 s
 
+	InvitationLifetime time.Duration // of the link; zero = 7 days
+
 	ServiceName       string   // no password may be made of it
 	DefaultRoles      []string // of a new member
 	KeepOtherSessions bool     // a password change does not end the other sessions
@@ -57,6 +60,10 @@ type Service struct {
 func (s *Service) accessLifetime() time.Duration { return cmp.Or(s.AccessLifetime, 15*time.Minute) }
 func (s *Service) familyLifetime() time.Duration { return cmp.Or(s.FamilyLifetime, 30*24*time.Hour) }
 func (s *Service) leeway() time.Duration         { return cmp.Or(s.Leeway, 30*time.Second) }
+
+func (s *Service) invitationLifetime() time.Duration {
+	return cmp.Or(s.InvitationLifetime, 7*24*time.Hour)
+}
 
 // FirstParty is the client_id of the tokens that sign-in itself hands out.
 const FirstParty = "sallyport"
@@ -68,6 +75,10 @@ type Origin struct {
 	Address   netip.Addr
 	UserAgent string
 	Trace     string // trace id of the request
+
+	// Giver is who gives roles, or takes them: nobody can give more than they hold.
+	// Nil is not limited: the system itself, and who has its command line.
+	Giver *sallyport.Principal
 }
 
 // Entry begins an audit entry of a success.

@@ -2,10 +2,14 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -13,6 +17,7 @@ import (
 type SignIn struct {
 	Identifier string // user name, or verified address
 	Password   string
+	Org        string // in which the session is to act; "" = none
 	// WithTokens asks for an access and a refresh token. Otherwise the session's
 	// cookie is the only credential.
 	WithTokens bool
@@ -20,16 +25,17 @@ type SignIn struct {
 
 // SignedIn is what a person gets.
 type SignedIn struct {
-	User    User
-	Roles   []string
-	Session session.Session
-	Cookie  string  // value of the session cookie; empty with tokens
-	Tokens  *Tokens // nil without
+	User     User
+	Roles    []string // everywhere
+	OrgRoles []string // in the session's organization
+	Session  session.Session
+	Cookie   string  // value of the session cookie; empty with tokens
+	Tokens   *Tokens // nil without
 }
 
 // SignIn checks a password and starts a session. Every failure is
 // [ErrInvalidCredentials] after equal work, except [LimitError], which names that
-// do not exist get as well.
+// do not exist get as well, and [org.ErrNotMember] after a right password.
 //
 // The order is what makes it safe: the position is read first, the attempt is
 // spent before the hash, the hash runs outside any transaction, and creation
@@ -38,17 +44,34 @@ func (s *Service) SignIn(ctx context.Context, in SignIn, o Origin) (out *SignedI
 	id := parseIdentifier(in.Identifier)
 	a := &attempt{action: "user.sign_in", name: id.counted, password: in.Password, find: id.find}
 	err = s.prove(ctx, a, o, func() error {
-		out, err = s.admit(ctx, a, in.WithTokens, o)
+		out, err = s.admit(ctx, a, in, o)
 		return err
 	})
+	if errors.Is(err, org.ErrNotMember) {
+		err = errors.Join(err, s.elsewhere(ctx, a, o))
+	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
+// elsewhere records a sign-in to an organization that the user is no member of.
+// The password was right: that is no guess at it.
+func (s *Service) elsewhere(ctx context.Context, a *attempt, o Origin) error {
+	e := o.Entry(a.action, a.user.ID, a.now)
+	e.Outcome, e.Detail = audit.Failure, map[string]string{"method": "pwd", "reason": "organization"}
+	ctx = context.WithoutCancel(ctx)
+	return s.Store.Update(ctx, func(tx Tx) error {
+		if err := s.Limits.Refund(ctx, tx.Failures, a.name, o.Address); err != nil {
+			return err
+		}
+		return tx.Audit.Append(ctx, e)
+	})
+}
+
 // admit starts the session, if everything still is as it was verified.
-func (s *Service) admit(ctx context.Context, a *attempt, withTokens bool, o Origin) (*SignedIn, error) {
+func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*SignedIn, error) {
 	var out *SignedIn
 	var family *token.Family
 	err := s.Store.Update(ctx, func(tx Tx) error {
@@ -62,7 +85,7 @@ func (s *Service) admit(ctx context.Context, a *attempt, withTokens bool, o Orig
 				return err
 			}
 		}
-		out, family, err = s.start(ctx, tx, u, a.position, a.now, withTokens, o)
+		out, family, err = s.start(ctx, tx, u, in, a.position, a.now, o)
 		if err != nil {
 			return err
 		}
@@ -76,15 +99,23 @@ func (s *Service) admit(ctx context.Context, a *attempt, withTokens bool, o Orig
 
 // start creates the session, and the family of its refresh tokens if there are
 // to be tokens, for a user whose row this transaction holds.
-func (s *Service) start(ctx context.Context, tx Tx, u User, p revoke.Position, now time.Time, withTokens bool, o Origin) (*SignedIn, *token.Family, error) {
+func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.Position, now time.Time, o Origin) (*SignedIn, *token.Family, error) {
+	st, err := standing(ctx, tx, u.ID, in.Org)
+	if err == nil && st.Org != in.Org {
+		err = org.ErrNotMember
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	sess, cookie := s.Timeouts.New(u.ID, now)
+	sess.Org = in.Org
 	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = []string{"pwd"}, 1, now, p
 	sess.UserAgent = clip(o.UserAgent)
 	if o.Address.IsValid() {
 		sess.Address = o.Address.String()
 	}
 	var family *token.Family
-	if withTokens {
+	if in.WithTokens {
 		// Of a session behind tokens nobody gets the cookie.
 		cookie, family = "", s.newFamily(sess)
 		if err := tx.Families.Create(ctx, *family); err != nil {
@@ -94,14 +125,11 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, p revoke.Position, n
 	if err := tx.Sessions.Create(ctx, sess); err != nil {
 		return nil, nil, err
 	}
-	roles, err := tx.Roles.Assigned(ctx, u.ID, "")
-	if err != nil {
-		return nil, nil, err
-	}
 	o.Actor = u.ID
 	e := o.Entry("user.sign_in", u.ID, now)
-	e.Detail = map[string]string{"method": "pwd", "session": sess.ID}
-	return &SignedIn{User: u, Roles: roles, Session: sess, Cookie: cookie}, family, tx.Audit.Append(ctx, e)
+	e.Org, e.Detail = in.Org, map[string]string{"method": "pwd", "session": sess.ID}
+	out := &SignedIn{User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie}
+	return out, family, tx.Audit.Append(ctx, e)
 }
 
 // mint adds the tokens of a family, if there is one, once everything is committed.
@@ -110,7 +138,8 @@ func (s *Service) mint(out *SignedIn, family *token.Family, rev revoke.Position,
 		return out, nil
 	}
 	var err error
-	if out.Tokens, err = s.tokens(*family, out.Session, out.Roles, rev, now); err != nil {
+	st := authz.Standing{Org: out.Session.Org, Roles: out.Roles, OrgRoles: out.OrgRoles}
+	if out.Tokens, err = s.tokens(*family, out.Session, st, rev, now); err != nil {
 		return nil, err
 	}
 	return out, nil

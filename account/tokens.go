@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -23,15 +24,16 @@ type Tokens struct {
 }
 
 // tokens writes an access token and the refresh token of the family's counter.
-func (s *Service) tokens(f token.Family, sess session.Session, roles []string, rev revoke.Position, now time.Time) (*Tokens, error) {
+func (s *Service) tokens(f token.Family, sess session.Session, st authz.Standing, rev revoke.Position, now time.Time) (*Tokens, error) {
 	expiry := s.accessExpiry(sess, now)
-	access, err := s.Sign(&token.Claims{
+	c := &token.Claims{
 		Issuer: s.Issuer, Audience: []string{s.Issuer}, Subject: f.Subject, ClientID: f.Client,
 		ID: secret.NewID("tok"), IssuedAt: now, Expiry: expiry,
-		Rev: rev.String(), Session: f.Session, Grant: f.Grant, Org: sess.Org, Scopes: f.Scope,
-		Roles: atLeastEmpty(roles), AllRoles: true,
+		Rev: rev.String(), Session: f.Session, Grant: f.Grant, Scopes: f.Scope,
 		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: acr(sess.AAL),
-	})
+	}
+	claim(c, st)
+	access, err := s.Sign(c)
 	if err != nil {
 		return nil, fmt.Errorf("signing access token: %w", err)
 	}
@@ -40,6 +42,14 @@ func (s *Service) tokens(f token.Family, sess session.Session, roles []string, r
 		return nil, err
 	}
 	return &Tokens{Access: access, ExpiresIn: expiry.Sub(now), Refresh: refresh, ExpiresAt: f.ExpiresAt}, nil
+}
+
+// claim writes down where the subject acts and all roles that they have there.
+func claim(c *token.Claims, st authz.Standing) {
+	c.Org, c.Roles, c.AllRoles = st.Org, atLeastEmpty(st.Roles), true
+	if st.Org != "" {
+		c.OrgRoles = atLeastEmpty(st.OrgRoles)
+	}
 }
 
 // accessExpiry is the end of an access token, which never outlives its session:
@@ -93,7 +103,7 @@ func (s *Service) Refresh(ctx context.Context, refresh, client string, o Origin)
 	var (
 		rotated token.Rotated
 		sess    session.Session
-		roles   []string
+		st      authz.Standing
 	)
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		rotated, err = tx.Families.Rotate(ctx, token.Rotation{
@@ -108,7 +118,7 @@ func (s *Service) Refresh(ctx context.Context, refresh, client string, o Origin)
 		if rotated.Reused {
 			return s.reused(ctx, tx, rotated, now, o)
 		}
-		sess, roles, err = s.continued(ctx, tx, rotated, now, o)
+		sess, st, err = s.continued(ctx, tx, rotated, now, o)
 		return p, err
 	})
 	switch {
@@ -117,7 +127,7 @@ func (s *Service) Refresh(ctx context.Context, refresh, client string, o Origin)
 	case rotated.Reused:
 		return nil, fmt.Errorf("%w: reused", ErrInvalidToken)
 	}
-	return s.tokens(rotated.Family, sess, roles, rev, now)
+	return s.tokens(rotated.Family, sess, st, rev, now)
 }
 
 // reused ends the session whose refresh token was used twice: one of the two is a
@@ -135,38 +145,38 @@ func (s *Service) reused(ctx context.Context, tx Tx, r token.Rotated, now time.T
 }
 
 // continued reads anew whatever the next access token says: the user, the
-// session and the roles.
-func (s *Service) continued(ctx context.Context, tx Tx, r token.Rotated, now time.Time, o Origin) (sess session.Session, roles []string, err error) {
+// session, the roles, and whether the session still acts where it did.
+func (s *Service) continued(ctx context.Context, tx Tx, r token.Rotated, now time.Time, o Origin) (sess session.Session, st authz.Standing, err error) {
 	u, err := tx.Users.ByID(ctx, r.Subject)
 	if err != nil {
-		return sess, nil, gone(err, ErrNotFound)
+		return sess, st, gone(err, ErrNotFound)
 	}
 	head, err := tx.Log.Head(ctx)
 	if err != nil {
-		return sess, nil, err
+		return sess, st, err
 	}
 	if !u.began(r.Position, head.Position) {
-		return sess, nil, fmt.Errorf("%w: user disabled, or signed out since", ErrInvalidToken)
+		return sess, st, fmt.Errorf("%w: user disabled, or signed out since", ErrInvalidToken)
 	}
 	sess, err = tx.Sessions.ByID(ctx, r.Session)
 	if err != nil {
-		return sess, nil, gone(err, session.ErrNotFound)
+		return sess, st, gone(err, session.ErrNotFound)
 	}
 	if !sess.Alive(now) {
-		return sess, nil, fmt.Errorf("%w: session expired", ErrInvalidToken)
+		return sess, st, fmt.Errorf("%w: session expired", ErrInvalidToken)
 	}
 	if err := s.seen(ctx, tx, sess, now); err != nil {
-		return sess, nil, err
+		return sess, st, err
 	}
 	if r.Ahead > 0 { // commits lost in a failover; the hash proves that we issued it
 		e := o.Entry("refresh.ahead", r.Subject, now)
 		e.Detail = map[string]string{"family": r.ID, "by": fmt.Sprint(r.Ahead)}
 		if err := tx.Audit.Append(ctx, e); err != nil {
-			return sess, nil, err
+			return sess, st, err
 		}
 	}
-	roles, err = tx.Roles.Assigned(ctx, r.Subject, sess.Org)
-	return sess, roles, err
+	st, err = standing(ctx, tx, r.Subject, sess.Org)
+	return sess, st, err
 }
 
 // gone turns "there is none" into a refusal and leaves other errors alone.
@@ -189,7 +199,7 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 	now := present()
 	c := &token.Claims{
 		Issuer: s.Issuer, Audience: []string{audience}, Subject: p.Subject, ClientID: FirstParty,
-		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session, AllRoles: true,
+		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session,
 	}
 	err := s.Store.View(ctx, func(tx Tx) error {
 		head, err := tx.Log.Head(ctx) // before the session: what ends it afterwards is later
@@ -203,8 +213,9 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 		if err != nil {
 			return err
 		}
-		roles, err := tx.Roles.Assigned(ctx, p.Subject, sess.Org)
-		c.Rev, c.Org, c.Roles, c.Expiry = head.Position.String(), sess.Org, atLeastEmpty(roles), s.accessExpiry(sess, now)
+		st, err := standing(ctx, tx, p.Subject, sess.Org)
+		claim(c, st)
+		c.Rev, c.Expiry = head.Position.String(), s.accessExpiry(sess, now)
 		c.AuthTime, c.AMR, c.ACR = sess.AuthTime, sess.AMR, acr(sess.AAL)
 		return err
 	})

@@ -5,23 +5,32 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// A Reader reads the names of the roles that a subject has in org ("" = none),
-// usually by [Store.Assigned] in a transaction that changes nothing.
-type Reader func(ctx context.Context, subject, org string) ([]string, error)
+// A Standing is what a subject has now, whatever a credential says.
+type Standing struct {
+	Org      string   // the organization asked about; "" if the subject is no member of it
+	Roles    []string // everywhere
+	OrgRoles []string // for what belongs to Org, and nothing else
+	Plan     string   // of Org, or else of the subject; "" = none
+}
+
+// A Reader reads what a subject has, everywhere and in org ("" = none), in one
+// transaction that changes nothing.
+type Reader func(ctx context.Context, subject, org string) (Standing, error)
 
 // assignmentLife bounds how long a look-up is kept. It is shorter than the log
 // remembers a change of roles, which is as long as an access token lives.
 const assignmentLife = 5 * time.Minute
 
-// Assignments finds out which roles a subject has now, and keeps the answer until
-// the revocation log says that something about the subject, the organization or
-// the definitions has changed. It is safe for concurrent use.
+// Assignments finds out which roles a subject has now, and where, and keeps the
+// answer until the revocation log says that something about the subject, the
+// organization or the definitions has changed. It is safe for concurrent use.
 type Assignments struct {
 	read  Reader
-	cache *revoke.Cache[assignee, []string] // nil: nothing is kept
+	cache *revoke.Cache[assignee, Standing] // nil: nothing is kept
 }
 
 type assignee struct{ subject, org string }
@@ -34,27 +43,34 @@ func NewAssignments(read Reader, f *revoke.Follower, entries int) *Assignments {
 	}
 	a := &Assignments{read: read}
 	if f != nil {
-		a.cache = revoke.NewCache[assignee, []string](f, entries)
+		a.cache = revoke.NewCache[assignee, Standing](f, entries)
 	}
 	return a
 }
 
-// Roles returns the names of the subject's roles in org ("" = none), as the
-// reader orders them. Callers share the slice and must not change it. If the
-// revocation log has not been read within the bound, the error is
-// [revoke.ErrStale]: what is kept may be outdated.
-func (a *Assignments) Roles(ctx context.Context, subject, org string) ([]string, error) {
-	now := time.Now()
-	return a.cache.Find(assignee{subject, org}, now, func() ([]string, revoke.IDs, time.Time, error) {
-		roles, err := a.fetch(ctx, subject, org)
-		return roles, revoke.IDs{Subject: subject, Org: org}, now.Add(assignmentLife), err
-	})
+// Complete fills in what door one found out about p from p's Subject and Org:
+// the roles and the plan in force now. It empties Org if the subject is no member
+// of it: a credential never acts where its owner may not.
+func (a *Assignments) Complete(ctx context.Context, p *sallyport.Principal) error {
+	s, err := a.Standing(ctx, p.Subject, p.Org)
+	if err != nil {
+		return err
+	}
+	p.Org, p.Roles, p.OrgRoles, p.Plan = s.Org, s.Roles, s.OrgRoles, s.Plan
+	return nil
 }
 
-func (a *Assignments) fetch(ctx context.Context, subject, org string) ([]string, error) {
-	roles, err := a.read(ctx, subject, org)
-	if err != nil {
-		return nil, fmt.Errorf("reading roles: %w", err)
-	}
-	return roles, nil
+// Standing returns what the subject has, everywhere and in org ("" = none), with
+// roles as the reader orders them. Callers share the slices and must not change
+// them. If the revocation log has not been read within the bound, the error is
+// [revoke.ErrStale]: what is kept may be outdated.
+func (a *Assignments) Standing(ctx context.Context, subject, org string) (Standing, error) {
+	now := time.Now()
+	return a.cache.Find(assignee{subject, org}, now, func() (Standing, revoke.IDs, time.Time, error) {
+		s, err := a.read(ctx, subject, org)
+		if err != nil {
+			err = fmt.Errorf("reading roles: %w", err)
+		}
+		return s, revoke.IDs{Subject: subject, Org: org}, now.Add(assignmentLife), err
+	})
 }

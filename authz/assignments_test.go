@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -54,17 +55,29 @@ func (in *installation) follow(t *testing.T) *revoke.Follower {
 	return f
 }
 
-func (in *installation) read(_ context.Context, subject, org string) ([]string, error) {
+func (in *installation) read(_ context.Context, subject, org string) (authz.Standing, error) {
 	in.mu.Lock()
 	in.reads++
-	roles, err := slices.Clone(in.assigned[subject+"@"+org]), in.down
+	s, err := authz.Standing{Roles: slices.Clone(in.assigned[subject+"@"]), Plan: "free"}, in.down
+	if roles, member := in.assigned[subject+"@"+org]; member && org != "" {
+		s.Org, s.OrgRoles, s.Plan = org, slices.Clone(roles), "gold"
+	}
 	beside := in.beside
 	in.beside = nil
 	in.mu.Unlock()
 	if beside != nil {
 		beside()
 	}
-	return roles, err
+	return s, err
+}
+
+// roles are those in org, or with "" those everywhere.
+func roles(t *testing.T, a *authz.Assignments, subject, org string) ([]string, error) {
+	s, err := a.Standing(t.Context(), subject, org)
+	if org == "" {
+		return s.Roles, err
+	}
+	return s.OrgRoles, err
 }
 
 // assign changes roles and tells the log, in one transaction.
@@ -92,11 +105,11 @@ func TestAssignments(t *testing.T) {
 		in := &installation{assigned: map[string][]string{"ann@": {"member"}, "ann@club": {"chief"}}}
 		f := in.follow(t)
 		a := authz.NewAssignments(in.read, f, 64)
-		roles := func(subject, org string, want ...string) {
+		has := func(subject, org string, want ...string) {
 			t.Helper()
-			got, err := a.Roles(t.Context(), subject, org)
+			got, err := roles(t, a, subject, org)
 			if err != nil || !slices.Equal(got, want) {
-				t.Errorf("Roles(%s, %s) = %q, %v; want %q", subject, org, got, err, want)
+				t.Errorf("roles(%s, %s) = %q, %v; want %q", subject, org, got, err, want)
 			}
 		}
 		reads := func(it string, want int) {
@@ -105,22 +118,22 @@ func TestAssignments(t *testing.T) {
 				t.Errorf("%s: %d reads, want %d", it, got, want)
 			}
 		}
-		roles("ann", "", "member")
-		roles("ann", "club", "chief")
-		roles("bob", "")
+		has("ann", "", "member")
+		has("ann", "club", "chief")
+		has("bob", "")
 		reads("each was read", 3)
-		roles("ann", "", "member")
-		roles("ann", "club", "chief")
-		roles("bob", "")
+		has("ann", "", "member")
+		has("ann", "club", "chief")
+		has("bob", "")
 		reads("each was kept, also that there are none", 3)
 
 		in.assign("ann", "", "member", "moderator")
 		if err := f.CatchUp(t.Context(), revoke.Position{}); err != nil {
 			t.Fatal(err)
 		}
-		roles("ann", "", "member", "moderator")
+		has("ann", "", "member", "moderator")
 		reads("a change is read at once", 4)
-		roles("bob", "")
+		has("bob", "")
 		reads("somebody else's answer stays", 4)
 
 		in.mu.Lock()
@@ -128,12 +141,12 @@ func TestAssignments(t *testing.T) {
 		in.tell(revoke.Entry{Effect: revoke.Notice, Kind: revoke.Policy})
 		in.mu.Unlock()
 		time.Sleep(2 * time.Second)
-		roles("ann", "")
-		roles("bob", "")
+		has("ann", "")
+		has("bob", "")
 		reads("a change of the definitions touches everybody, by the poll", 6)
 
 		time.Sleep(6 * time.Minute)
-		roles("bob", "")
+		has("bob", "")
 		reads("nothing is kept for ever", 7)
 	})
 }
@@ -149,10 +162,10 @@ func TestAChangeBesideTheReadIsNotMissed(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := a.Roles(t.Context(), "ann", ""); err != nil {
+		if _, err := roles(t, a, "ann", ""); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := a.Roles(t.Context(), "ann", ""); err != nil || len(got) > 0 {
+		if got, err := roles(t, a, "ann", ""); err != nil || len(got) > 0 {
 			t.Errorf("Roles = %q, %v after they were taken away", got, err)
 		}
 	})
@@ -162,17 +175,17 @@ func TestAssignmentsCannotTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := &installation{assigned: map[string][]string{"ann@": {"admin"}}}
 		a := authz.NewAssignments(in.read, in.follow(t), 64)
-		if _, err := a.Roles(t.Context(), "ann", ""); err != nil {
+		if _, err := roles(t, a, "ann", ""); err != nil {
 			t.Fatal(err)
 		}
 		in.mu.Lock()
 		in.down = errDown
 		in.mu.Unlock()
-		if _, err := a.Roles(t.Context(), "bob", ""); !errors.Is(err, errDown) {
+		if _, err := roles(t, a, "bob", ""); !errors.Is(err, errDown) {
 			t.Errorf("the store is down: %v", err)
 		}
 		time.Sleep(10 * time.Second)
-		if got, err := a.Roles(t.Context(), "ann", ""); !errors.Is(err, revoke.ErrStale) || got != nil {
+		if got, err := roles(t, a, "ann", ""); !errors.Is(err, revoke.ErrStale) || got != nil {
 			t.Errorf("the log is out of reach: %q, %v", got, err)
 		}
 	})
@@ -182,12 +195,40 @@ func TestWithoutAFollowerNothingIsKept(t *testing.T) {
 	in := &installation{assigned: map[string][]string{"ann@": {"admin"}}}
 	a := authz.NewAssignments(in.read, nil, 64)
 	for range 3 {
-		if got, err := a.Roles(t.Context(), "ann", ""); err != nil || !slices.Equal(got, []string{"admin"}) {
+		if got, err := roles(t, a, "ann", ""); err != nil || !slices.Equal(got, []string{"admin"}) {
 			t.Errorf("Roles = %q, %v", got, err)
 		}
 	}
 	if in.reads != 3 {
 		t.Errorf("%d reads", in.reads)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	in := &installation{assigned: map[string][]string{"ann@": {"member"}, "ann@club": {"chief"}, "bob@": {"member"}}}
+	a := authz.NewAssignments(in.read, nil, 0)
+	for _, c := range []struct {
+		it, subject, org string
+		want             string
+	}{
+		{"a member", "ann", "club", "club [member] [chief] gold"},
+		{"no organization", "ann", "", " [member] [] free"},
+		{"somebody who is no member acts in none", "bob", "club", " [member] [] free"},
+		{"nobody is a member of what does not exist", "ann", "pub", " [member] [] free"},
+		{"nobody known", "eve", "club", " [] [] free"},
+	} {
+		p := &sallyport.Principal{Kind: sallyport.User, Subject: c.subject, Org: c.org, OrgRoles: []string{"stale"}}
+		if err := a.Complete(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%s %v %v %s", p.Org, p.Roles, p.OrgRoles, p.Plan); got != c.want {
+			t.Errorf("%s: %s, want %s", c.it, got, c.want)
+		}
+	}
+	in.down = errDown
+	p := &sallyport.Principal{Kind: sallyport.User, Subject: "ann", Org: "club"}
+	if err := a.Complete(t.Context(), p); !errors.Is(err, errDown) {
+		t.Errorf("the store is down: %v", err)
 	}
 }
 
@@ -201,7 +242,7 @@ func BenchmarkAssignments(b *testing.B) {
 	a := authz.NewAssignments(in.read, f, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		if roles, err := a.Roles(b.Context(), "ann", ""); len(roles) != 1 || err != nil {
+		if s, err := a.Standing(b.Context(), "ann", ""); len(s.Roles) != 1 || err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
+	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
@@ -192,18 +193,18 @@ func (s *Server) guard(context.Context) error {
 	if err != nil {
 		return err
 	}
-	roles := authz.NewAssignments(s.Accounts.Assigned, s.follower, cacheSize).Roles
+	complete := authz.NewAssignments(s.Accounts.Standing, s.follower, cacheSize).Complete
 	remembered := func() *revoke.Cache[[32]byte, *sallyport.Principal] {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
-			&session.Authenticator{Sessions: s.Accounts, Roles: roles, Cache: remembered()},
-			&apikey.Authenticator{Keys: s.Accounts, Roles: roles, Cache: remembered()},
+			&session.Authenticator{Sessions: s.Accounts, Complete: complete, Cache: remembered()},
+			&apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
-				Follower: s.follower, Roles: roles, Cache: remembered(),
+				Follower: s.follower, Complete: complete, Cache: remembered(),
 			},
 		},
 		Policy: s.Policy, Limiter: quotas,
@@ -233,6 +234,10 @@ func (s *Server) mount(context.Context) error {
 		&admin.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Keyring: s.Keyring},
 		s.setup,
 		pages,
+		&openapi.Handler{
+			Base: base, Issuer: s.config.issuer(), Service: s.config.name(),
+			SessionCookie: s.sessionCookie().Name, RefreshCookie: s.refreshCookie().Name,
+		},
 	} {
 		flow.Mount(s.Routes)
 	}

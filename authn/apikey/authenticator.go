@@ -34,10 +34,15 @@ type Source interface {
 // most. The principal is the owner, limited to the key's scopes; it has no
 // position in the log, because a key is looked up and not verified by itself.
 type Authenticator struct {
-	Keys  Source
-	Roles func(ctx context.Context, subject, org string) ([]string, error) // of the owner, in force now; nil = nobody has roles
-	Cache *revoke.Cache[[32]byte, *sallyport.Principal]                    // keyed by SHA-256; nil = every request is a look-up
-	Log   *slog.Logger                                                     // nil = slog.Default()
+	Keys Source
+
+	// Complete fills in the roles and the plan that the owner has now, and empties
+	// Org if the owner is no member of it. Nil means that nobody has roles or is a
+	// member.
+	Complete func(ctx context.Context, p *sallyport.Principal) error
+
+	Cache *revoke.Cache[[32]byte, *sallyport.Principal] // keyed by SHA-256; nil = every request is a look-up
+	Log   *slog.Logger                                  // nil = slog.Default()
 
 	used recent.Set
 }
@@ -86,10 +91,10 @@ func (a *Authenticator) find(ctx context.Context, plain string, hash [32]byte, n
 		return k, nil, fmt.Errorf("reading API key: %w", err)
 	}
 	p = k.principal()
-	if a.Roles != nil {
-		if p.Roles, err = a.Roles(ctx, k.Owner, k.Org); err != nil {
-			return k, nil, fmt.Errorf("reading roles of the key's owner: %w", err)
-		}
+	if a.Complete == nil {
+		p.Org = ""
+	} else if err := a.Complete(ctx, p); err != nil {
+		return k, nil, fmt.Errorf("reading roles of the key's owner: %w", err)
 	}
 	a.noteUse(ctx, hash, k, now)
 	return k, p, nil

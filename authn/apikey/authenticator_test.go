@@ -90,15 +90,21 @@ func TestPrincipal(t *testing.T) {
 	_, plain := b.issue()
 	p, err := b.authenticator(nil).Authenticate(t.Context(), header(plain))
 	want := &sallyport.Principal{
-		Kind: sallyport.User, Subject: "usr_ann", Org: "org_a", Roles: []string{"member"}, Scopes: []string{"post:read"}, Credential: "apikey",
+		Kind: sallyport.User, Subject: "usr_ann", Org: "org_a", Roles: []string{"member"}, OrgRoles: []string{"chief"}, Plan: "gold", Scopes: []string{"post:read"}, Credential: "apikey",
 	}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("got  %+v, %v\nwant %+v", p, err, want)
 	}
 	_, plain = b.issue(func(k *apikey.Key) { k.Scopes = nil })
 	p, err = (&apikey.Authenticator{Keys: b}).Authenticate(t.Context(), header(plain))
-	if err != nil || p.Roles != nil || p.Scopes == nil || len(p.Scopes) != 0 {
+	if err != nil || p.Roles != nil || p.Org != "" || p.Scopes == nil || len(p.Scopes) != 0 {
 		t.Errorf("without roles, and without scopes limited to nothing: %+v, %v", p, err)
+	}
+	b.left = true
+	_, plain = b.issue()
+	p, err = b.authenticator(nil).Authenticate(t.Context(), header(plain))
+	if err != nil || p.Org != "" || p.OrgRoles != nil || p.Plan != "free" || len(p.Roles) != 1 {
+		t.Errorf("of an organization that the owner has left: %+v, %v", p, err)
 	}
 }
 

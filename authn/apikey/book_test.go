@@ -24,6 +24,7 @@ type book struct {
 	entries []revoke.Entry
 	down    bool // nothing can be read
 	noRoles bool // roles cannot be read
+	left    bool // nobody is in org_a any more
 	usedErr error
 
 	asked, used int
@@ -96,16 +97,20 @@ func (b *book) Used(_ context.Context, k apikey.Key, now time.Time) error {
 	return b.usedErr
 }
 
-func (b *book) Roles(_ context.Context, subject, org string) ([]string, error) {
+// Complete knows of roles in org_a only. Whoever has none there is no member.
+func (b *book) Complete(_ context.Context, p *sallyport.Principal) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down || b.noRoles {
-		return nil, errDown
+		return errDown
 	}
-	if org != "org_a" {
-		return nil, nil
+	p.Roles, p.Plan = b.roles[p.Subject], "free"
+	if p.Org != "org_a" || b.left {
+		p.Org = ""
+		return nil
 	}
-	return b.roles[subject], nil
+	p.OrgRoles, p.Plan = []string{"chief"}, "gold"
+	return nil
 }
 
 // Head, Append and Read implement [revoke.Log].
@@ -143,7 +148,7 @@ func (b *book) follow(t testing.TB) *revoke.Follower {
 }
 
 func (b *book) authenticator(f *revoke.Follower) *apikey.Authenticator {
-	a := &apikey.Authenticator{Keys: b, Roles: b.Roles}
+	a := &apikey.Authenticator{Keys: b, Complete: b.Complete}
 	if f != nil {
 		a.Cache = revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)
 	}

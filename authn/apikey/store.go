@@ -12,7 +12,7 @@ type Key struct {
 	ID         string
 	Hash       []byte // SHA-256 of the whole key
 	Owner      string // subject
-	Org        string // "" = none
+	Org        string // in which it acts while the owner is a member; "" = none
 	Name       string
 	Scopes     []string // upper bound of what it may do; never nil
 	Last4      string   // of the whole key, so that a person can tell keys apart

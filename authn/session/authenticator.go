@@ -31,9 +31,14 @@ type Source interface {
 // minute at most.
 type Authenticator struct {
 	Sessions Source
-	Roles    func(ctx context.Context, subject, org string) ([]string, error) // in force now; nil = nobody has roles
-	Cache    *revoke.Cache[[32]byte, *sallyport.Principal]                    // keyed by SHA-256; nil = every request is a look-up
-	Log      *slog.Logger                                                     // nil = slog.Default()
+
+	// Complete fills in the roles and the plan that the principal has now, and
+	// empties Org if the subject is no member of it. Nil means that nobody has roles
+	// or is a member.
+	Complete func(ctx context.Context, p *sallyport.Principal) error
+
+	Cache *revoke.Cache[[32]byte, *sallyport.Principal] // keyed by SHA-256; nil = every request is a look-up
+	Log   *slog.Logger                                  // nil = slog.Default()
 
 	seen recent.Set
 }
@@ -55,33 +60,33 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	}
 	now := time.Now()
 	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
-		p, until, err := a.find(ctx, hash, now)
-		if err != nil {
-			return nil, revoke.IDs{}, until, err
-		}
-		return p, revoke.IDs{Session: p.Session, Subject: p.Subject, Org: p.Org}, until, nil
+		s, p, err := a.find(ctx, hash, now)
+		// The organization of the session, also if the subject has left it: they may be
+		// asked back.
+		ids := revoke.IDs{Session: s.ID, Subject: s.Subject, Org: s.Org}
+		return p, ids, earliest(now.Add(remember), s.IdleExpiresAt, s.ExpiresAt), err
 	})
 }
 
-// find looks the session up, and says how long the answer may serve.
-func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time) (*sallyport.Principal, time.Time, error) {
-	s, err := a.Sessions.Session(ctx, hash[:])
+// find looks the session up, and who is behind it.
+func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time) (s Session, p *sallyport.Principal, err error) {
+	s, err = a.Sessions.Session(ctx, hash[:])
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return nil, now, fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
+		return s, nil, fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
 	case err != nil:
-		return nil, now, fmt.Errorf("reading session: %w", err)
+		return s, nil, fmt.Errorf("reading session: %w", err)
 	case !s.Alive(now):
-		return nil, now, fmt.Errorf("%w: session %s has expired", sallyport.ErrInvalidCredential, s.ID)
+		return s, nil, fmt.Errorf("%w: session %s has expired", sallyport.ErrInvalidCredential, s.ID)
 	}
-	p := s.principal()
-	if a.Roles != nil {
-		if p.Roles, err = a.Roles(ctx, s.Subject, s.Org); err != nil {
-			return nil, now, fmt.Errorf("reading roles of the session's subject: %w", err)
-		}
+	p = s.principal()
+	if a.Complete == nil {
+		p.Org = ""
+	} else if err := a.Complete(ctx, p); err != nil {
+		return s, nil, fmt.Errorf("reading roles of the session's subject: %w", err)
 	}
 	a.noteUse(ctx, hash, s, now)
-	return p, earliest(now.Add(remember), s.IdleExpiresAt, s.ExpiresAt), nil
+	return s, p, nil
 }
 
 // noteUse records the use. Nobody is refused because that failed: the idle

@@ -80,7 +80,7 @@ func TestPrincipal(t *testing.T) {
 	s, value := b.signIn()
 	p, err := b.authenticator(nil).Authenticate(t.Context(), cookie(value))
 	want := &sallyport.Principal{
-		Kind: sallyport.User, Subject: "usr_ann", Org: "org_a", Roles: []string{"member"}, Session: s.ID, Credential: "session",
+		Kind: sallyport.User, Subject: "usr_ann", Org: "org_a", Roles: []string{"member"}, OrgRoles: []string{"chief"}, Plan: "gold", Session: s.ID, Credential: "session",
 		AuthTime: s.AuthTime, AMR: []string{"pwd"}, AAL: 1, Rev: "log.1",
 	}
 	if err != nil || !reflect.DeepEqual(p, want) {
@@ -88,8 +88,14 @@ func TestPrincipal(t *testing.T) {
 	}
 	_, value = b.signIn(func(s *session.Session) { s.Position = revoke.Position{} })
 	p, err = (&session.Authenticator{Sessions: b}).Authenticate(t.Context(), cookie(value))
-	if err != nil || p.Roles != nil || p.Rev != "" {
-		t.Errorf("without roles and position: %+v, %v", p, err)
+	if err != nil || p.Roles != nil || p.Org != "" || p.Rev != "" {
+		t.Errorf("nobody knows of roles, members or positions: %+v, %v", p, err)
+	}
+	b.left = true
+	_, value = b.signIn()
+	p, err = b.authenticator(nil).Authenticate(t.Context(), cookie(value))
+	if err != nil || p.Org != "" || p.OrgRoles != nil || p.Plan != "free" || len(p.Roles) != 1 {
+		t.Errorf("of an organization that the subject has left: %+v, %v", p, err)
 	}
 }
 
@@ -109,6 +115,9 @@ func TestCache(t *testing.T) {
 		{"the organization was ended", func(b *book, s session.Session) revoke.Position {
 			return b.commit(func() { clear(b.rows) }, revoke.Kill, revoke.Org, "org_a")
 		}, "401", 1},
+		{"a role in the organization was changed", func(b *book, s session.Session) revoke.Position {
+			return b.commit(func() { b.roles["usr_ann"] = []string{"other"} }, revoke.Notice, revoke.Org, "org_a")
+		}, "usr_ann other", 1},
 		{"a role was taken away", func(b *book, s session.Session) revoke.Position {
 			return b.commit(func() { b.roles["usr_ann"] = nil }, revoke.Overlay, revoke.Subject, "usr_ann")
 		}, "usr_ann ", 1},

@@ -22,9 +22,10 @@ type Authenticator struct {
 	// revocation is not known here: a token then lives until it expires.
 	Follower *revoke.Follower
 
-	// Roles are those of the subject in force now. They replace the roles of a token that carries all roles; those of another, which
-	// was given fewer on purpose, are limited to them. Nil means that the roles in the token count.
-	Roles func(ctx context.Context, subject, org string) ([]string, error)
+	// Complete fills in the roles and the plan that the principal has now, and empties Org if the subject is no member of it. These
+	// roles replace those of a token that carries all roles; those of another, which was given fewer on purpose, are limited to them.
+	// Nil means that the organization and the roles in the token count.
+	Complete func(ctx context.Context, p *sallyport.Principal) error
 
 	// Cache remembers tokens by SHA-256 until they expire or the log it follows, which must be Follower's, says that something about
 	// them has changed. Nil means that every request is verified.
@@ -71,12 +72,14 @@ func (a *Authenticator) verify(ctx context.Context, value string) (*Claims, *sal
 		return nil, nil, fmt.Errorf("verifying token: %w", err)
 	}
 	p := c.principal()
-	if a.Roles != nil {
-		current, err := a.Roles(ctx, c.Subject, c.Org)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading roles of the token's subject: %w", err)
-		}
-		p.Roles = c.rolesOf(current)
+	if a.Complete == nil {
+		return c, p, nil
+	}
+	if err := a.Complete(ctx, p); err != nil {
+		return nil, nil, fmt.Errorf("reading roles of the token's subject: %w", err)
+	}
+	if !c.AllRoles {
+		p.Roles, p.OrgRoles = both(c.Roles, p.Roles), both(c.OrgRoles, p.OrgRoles)
 	}
 	return c, p, nil
 }
@@ -98,23 +101,19 @@ func (c *Claims) ids() revoke.IDs {
 	return revoke.IDs{Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Key: c.KeyID}
 }
 
-// rolesOf returns which of the subject's current roles the token has. One that was given fewer than all gains none.
-func (c *Claims) rolesOf(current []string) []string {
-	if c.AllRoles {
-		return current
-	}
-	var both []string
-	for _, role := range c.Roles {
+// both returns which of the roles that a token was given the subject still has. One that was given fewer than all gains none.
+func both(given, current []string) (roles []string) {
+	for _, role := range given {
 		if slices.Contains(current, role) {
-			both = append(both, role)
+			roles = append(roles, role)
 		}
 	}
-	return both
+	return roles
 }
 
 func (c *Claims) principal() *sallyport.Principal {
 	return &sallyport.Principal{
-		Kind: c.kind(), Subject: c.Subject, Org: c.Org, Roles: c.Roles, Scopes: c.Scopes,
+		Kind: c.kind(), Subject: c.Subject, Org: c.Org, Roles: c.Roles, OrgRoles: c.OrgRoles, Scopes: c.Scopes,
 		Session: c.Session, Grant: c.Grant, Credential: "token",
 		AuthTime: c.AuthTime, AMR: c.AMR, AAL: c.aal(), Rev: c.Rev,
 	}

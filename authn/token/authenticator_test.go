@@ -22,10 +22,12 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
-// An office keeps the roles of usr_1 and the log of revocations.
+// An office keeps the roles of usr_1, who is in org_1, and the log of revocations.
 type office struct {
 	mu      sync.Mutex
 	roles   []string
+	chief   []string // roles in org_1
+	left    bool     // nobody is in org_1 any more
 	entries []revoke.Entry
 	down    bool   // nothing can be read
 	asked   int    // for roles
@@ -52,12 +54,12 @@ func (o *office) kill(kind revoke.Kind, id string) revoke.Position {
 	return o.commit(nil, revoke.Kill, kind, id)
 }
 
-func (o *office) Roles(_ context.Context, subject, org string) ([]string, error) {
+func (o *office) Complete(_ context.Context, p *sallyport.Principal) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
 	if o.down {
-		return nil, errOffice
+		return errOffice
 	}
 	current := o.roles
 	if during := o.during; during != nil {
@@ -66,10 +68,11 @@ func (o *office) Roles(_ context.Context, subject, org string) ([]string, error)
 		during()
 		o.mu.Lock()
 	}
-	if org != "org_1" {
-		return nil, nil
+	p.Roles, p.OrgRoles, p.Plan = current, o.chief, "gold"
+	if p.Org != "org_1" || o.left {
+		p.Org, p.OrgRoles, p.Plan = "", nil, "free"
 	}
-	return current, nil
+	return nil
 }
 
 // Head, Append and Read implement [revoke.Log].
@@ -152,7 +155,7 @@ func TestAuthenticate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &office{roles: []string{"admin"}}
 		f := o.follow(t)
-		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Roles: o.Roles}
+		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete}
 		alone := &token.Authenticator{Verifier: verifierOf(t)}
 		keyless := &token.Authenticator{Verifier: &token.Verifier{Issuer: issuer, Keys: noKeys{}}}
 		good := signed(t)
@@ -205,7 +208,7 @@ func TestAuthenticate(t *testing.T) {
 func TestPrincipalOfAToken(t *testing.T) {
 	a := &token.Authenticator{Verifier: verifierOf(t)}
 	full := sallyport.Principal{
-		Kind: sallyport.User, Subject: "usr_1", Org: "org_1", Roles: []string{"admin", "größe"}, Scopes: []string{"post:read", "post:*"},
+		Kind: sallyport.User, Subject: "usr_1", Org: "org_1", Roles: []string{"admin", "größe"}, OrgRoles: []string{"chief"}, Scopes: []string{"post:read", "post:*"},
 		Session: "ses_1", Credential: "token", AMR: []string{"pwd", "otp"}, Rev: "log_1.0",
 	}
 	for _, tt := range []struct {
@@ -217,6 +220,7 @@ func TestPrincipalOfAToken(t *testing.T) {
 		{"no scope claim: not limited", func(c *token.Claims) { c.Scopes = nil }, func(p *sallyport.Principal) { p.Scopes = nil }},
 		{"an empty scope: limited to nothing", func(c *token.Claims) { c.Scopes = []string{} }, func(p *sallyport.Principal) { p.Scopes = []string{} }},
 		{"no roles", func(c *token.Claims) { c.Roles, c.AllRoles = nil, false }, func(p *sallyport.Principal) { p.Roles = nil }},
+		{"no organization", func(c *token.Claims) { c.Org, c.OrgRoles = "", nil }, func(p *sallyport.Principal) { p.Org, p.OrgRoles = "", nil }},
 		{"a client that acts for itself", func(c *token.Claims) { c.Subject = c.ClientID }, func(p *sallyport.Principal) { p.Kind, p.Subject = sallyport.Service, "sallyport" }},
 		{"a grant", func(c *token.Claims) { c.Session, c.Grant = "", "gra_1" }, func(p *sallyport.Principal) { p.Session, p.Grant = "", "gra_1" }},
 		{"our first level", func(c *token.Claims) { c.ACR = "aal1" }, func(p *sallyport.Principal) { p.AAL = 1 }},
@@ -238,24 +242,43 @@ func TestPrincipalOfAToken(t *testing.T) {
 }
 
 func TestRolesInForce(t *testing.T) {
+	type roles []string
 	for _, tt := range []struct {
 		name          string
 		all           bool
-		claimed, have []string
-		want          []string
+		claimed, have roles
+		want          roles
 	}{
-		{"a token with all roles follows them", true, []string{"admin"}, []string{"member", "editor"}, []string{"member", "editor"}},
-		{"a token with all roles loses them", true, []string{"admin"}, nil, nil},
-		{"a token with all of no roles gains the new one", true, []string{}, []string{"member"}, []string{"member"}},
-		{"a token with some roles keeps those in force", false, []string{"admin", "member"}, []string{"member", "editor"}, []string{"member"}},
-		{"a token with some roles loses them", false, []string{"admin"}, []string{"member"}, nil},
-		{"a token without roles gains none", false, nil, []string{"admin"}, nil},
+		{"a token with all roles follows them", true, roles{"admin"}, roles{"member", "editor"}, roles{"member", "editor"}},
+		{"a token with all roles loses them", true, roles{"admin"}, nil, nil},
+		{"a token with all of no roles gains the new one", true, roles{}, roles{"member"}, roles{"member"}},
+		{"a token with some roles keeps those in force", false, roles{"admin", "member"}, roles{"member", "editor"}, roles{"member"}},
+		{"a token with some roles loses them", false, roles{"admin"}, roles{"member"}, nil},
+		{"a token without roles gains none", false, nil, roles{"admin"}, nil},
 	} {
-		o := &office{roles: tt.have}
-		a := &token.Authenticator{Verifier: verifierOf(t), Roles: o.Roles}
+		o := &office{roles: tt.have, chief: []string{"chief"}}
+		a := &token.Authenticator{Verifier: verifierOf(t), Complete: o.Complete}
 		p, err := a.Authenticate(t.Context(), bearerOf(signed(t, func(c *token.Claims) { c.Roles, c.AllRoles = tt.claimed, tt.all })))
-		if err != nil || !slices.Equal(p.Roles, tt.want) {
+		if err != nil || !slices.Equal(p.Roles, tt.want) || !slices.Equal(p.OrgRoles, []string{"chief"}) {
 			t.Errorf("%s: %v, %v", tt.name, p, err)
+		}
+		o = &office{roles: []string{"admin", "größe"}, chief: tt.have}
+		a = &token.Authenticator{Verifier: verifierOf(t), Complete: o.Complete}
+		p, err = a.Authenticate(t.Context(), bearerOf(signed(t, func(c *token.Claims) { c.OrgRoles, c.AllRoles = tt.claimed, tt.all })))
+		if err != nil || !slices.Equal(p.OrgRoles, tt.want) || !slices.Equal(p.Roles, []string{"admin", "größe"}) {
+			t.Errorf("in the organization, %s: %v, %v", tt.name, p, err)
+		}
+	}
+}
+
+// A token that was made in time, for an organization that its subject has left.
+func TestATokenActsInNoOrganizationThatItsSubjectHasLeft(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		o := &office{roles: []string{"admin"}, chief: []string{"chief"}, left: true}
+		a := &token.Authenticator{Verifier: verifierOf(t), Complete: o.Complete}
+		p, err := a.Authenticate(t.Context(), bearerOf(signed(t, func(c *token.Claims) { c.AllRoles = all })))
+		if err != nil || p.Org != "" || p.OrgRoles != nil || p.Plan != "free" || !slices.Equal(p.Roles, []string{"admin"}) {
+			t.Errorf("with all roles %t: %+v, %v", all, p, err)
 		}
 	}
 }
@@ -290,7 +313,7 @@ func TestRevocation(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					o := &office{roles: []string{"admin"}}
 					f := o.follow(t)
-					a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Roles: o.Roles}
+					a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete}
 					if remembered {
 						a.Cache = revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)
 					}
@@ -323,7 +346,7 @@ func TestATokenIsRememberedUntilItExpires(t *testing.T) {
 		f := o.follow(t)
 		v := verifierOf(t)
 		v.Leeway = -1
-		a := &token.Authenticator{Verifier: v, Follower: f, Roles: o.Roles, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+		a := &token.Authenticator{Verifier: v, Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
 		c := bearerOf(signed(t))
 		for range 3 {
 			if p, err := a.Authenticate(t.Context(), c); answerOf(p, err) != "usr_1" {
@@ -351,7 +374,7 @@ func TestARevocationBesideTheVerificationIsNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &office{roles: []string{"admin"}}
 		f := o.follow(t)
-		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Roles: o.Roles, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
 		c := bearerOf(signed(t))
 		o.during = func() {
 			if err := f.CatchUp(t.Context(), o.kill(revoke.Session, "ses_1")); err != nil {
@@ -369,7 +392,7 @@ func TestARevocationBesideTheVerificationIsNotMissed(t *testing.T) {
 func TestManyTokensAtOnce(t *testing.T) {
 	o := &office{roles: []string{"admin"}}
 	f := o.follow(t)
-	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Roles: o.Roles, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
 	var wg sync.WaitGroup
 	for worker := range 8 {
 		wg.Go(func() {
@@ -457,7 +480,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"hit", revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)},
 		{"cold", nil},
 	} {
-		a := &token.Authenticator{Verifier: verifierOf(b), Follower: f, Roles: o.Roles, Cache: bb.cache}
+		a := &token.Authenticator{Verifier: verifierOf(b), Follower: f, Complete: o.Complete, Cache: bb.cache}
 		b.Run(bb.name, func(b *testing.B) {
 			ctx := b.Context()
 			b.ReportAllocs()

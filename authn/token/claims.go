@@ -10,7 +10,7 @@ import (
 
 // Claims are what an access token says (RFC 9068 §2.2 and the claims of Sallyport). Times have whole seconds.
 //
-// Signing demands, and verifying too: Issuer, Subject, Audience, ClientID, Expiry, IssuedAt and ID.
+// Signing demands, and verifying too: Issuer, Subject, Audience, ClientID, Expiry, IssuedAt and ID, and no OrgRoles without Org.
 type Claims struct {
 	Issuer   string    // iss
 	Subject  string    // sub
@@ -27,8 +27,9 @@ type Claims struct {
 	Org       string    // org
 
 	Scopes   []string // scope; nil = absent: not limited by scope. Empty = no scope at all
-	Roles    []string // roles; nil = absent
-	AllRoles bool     // all_roles: Roles are all roles of the subject, not a selection
+	Roles    []string // roles, everywhere; nil = absent
+	OrgRoles []string // org_roles, for what belongs to Org; nil = absent
+	AllRoles bool     // all_roles: Roles and OrgRoles are all roles of the subject, not a selection
 
 	AuthTime time.Time // auth_time; zero = absent
 	AMR      []string  // amr (RFC 8176)
@@ -39,7 +40,7 @@ type Claims struct {
 }
 
 var claimNames = []string{"iss", "sub", "aud", "client_id", "exp", "iat", "jti", "nbf", "rev", "sid", "gid", "org", "scope", "roles",
-	"all_roles", "auth_time", "amr", "acr", "cnf"}
+	"org_roles", "all_roles", "auth_time", "amr", "acr", "cnf"}
 
 // maxTime is the end of the year 9999. Later times are nonsense, and overflow somewhere downstream.
 const maxTime = 253402300799
@@ -48,6 +49,7 @@ var (
 	errIncomplete = errors.New("iss, sub, aud, client_id, exp, iat or jti is missing")
 	errTimes      = errors.New("exp is not after iat, or a time is out of range")
 	errScope      = errors.New("malformed scope")
+	errNoOrg      = errors.New("org_roles without org")
 	errEmptyAud   = errors.New("empty audience")
 	errBound      = errors.New("token is bound to a proof key (cnf), which this verifier cannot check")
 )
@@ -69,6 +71,9 @@ func (c *Claims) complete() error {
 	}
 	if !c.Expiry.After(c.IssuedAt) {
 		return errTimes
+	}
+	if c.OrgRoles != nil && c.Org == "" {
+		return errNoOrg
 	}
 	return nil
 }
@@ -103,6 +108,8 @@ func (c *Claims) member(p *parser, name string) (err error) {
 		c.Scopes, err = p.scope()
 	case "roles":
 		c.Roles, err = p.strings()
+	case "org_roles":
+		c.OrgRoles, err = p.strings()
 	case "all_roles":
 		c.AllRoles, err = p.boolean()
 	case "auth_time":
@@ -193,6 +200,7 @@ func (c *Claims) MarshalJSON() ([]byte, error) {
 	w.text("org", c.Org)
 	w.scope(c.Scopes)
 	w.list("roles", c.Roles)
+	w.list("org_roles", c.OrgRoles)
 	if c.AllRoles {
 		w.b = append(w.b, `"all_roles":true,`...)
 	}

@@ -64,7 +64,7 @@ func claims() *token.Claims {
 	return &token.Claims{
 		Issuer: issuer, Subject: "usr_1", Audience: []string{issuer}, ClientID: "sallyport", ID: "tok_1",
 		IssuedAt: now, Expiry: now.Add(15 * time.Minute), Rev: "log_1.42", Session: "ses_1",
-		Scopes: []string{"post:read", "post:*"}, Roles: []string{"admin", "größe"}, AllRoles: true, Org: "org_1",
+		Scopes: []string{"post:read", "post:*"}, Roles: []string{"admin", "größe"}, AllRoles: true, Org: "org_1", OrgRoles: []string{"chief"},
 		AuthTime: now.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:aal:2",
 	}
 }
@@ -107,6 +107,9 @@ func TestClaimsSurviveExactly(t *testing.T) {
 		{"limited to no scope", func(c *token.Claims) { c.Scopes = []string{} }},
 		{"no roles claim", func(c *token.Claims) { c.Roles = nil; c.AllRoles = false }},
 		{"no role", func(c *token.Claims) { c.Roles = []string{} }},
+		{"no role in the organization", func(c *token.Claims) { c.OrgRoles = []string{} }},
+		{"no claim of roles in the organization", func(c *token.Claims) { c.OrgRoles = nil }},
+		{"no organization", func(c *token.Claims) { c.Org, c.OrgRoles = "", nil }},
 		{"only what is required", func(c *token.Claims) {
 			*c = token.Claims{Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, Expiry: c.Expiry, IssuedAt: c.IssuedAt, ID: c.ID}
 		}},
@@ -566,6 +569,7 @@ func TestSigningRefuses(t *testing.T) {
 		{"a time after 9999", func(c *token.Claims) { c.Expiry = time.Unix(1<<40, 0) }},
 		{"invalid UTF-8", func(c *token.Claims) { c.Subject = "\xff" }},
 		{"NUL", func(c *token.Claims) { c.Org = "a\x00b" }},
+		{"roles in no organization", func(c *token.Claims) { c.Org = "" }},
 		{"a scope with a space", func(c *token.Claims) { c.Scopes = []string{"a b"} }},
 		{"an empty scope", func(c *token.Claims) { c.Scopes = []string{""} }},
 		{"more than 8 KiB", func(c *token.Claims) { c.Roles = []string{strings.Repeat("r", 8000)} }},

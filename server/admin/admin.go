@@ -86,7 +86,7 @@ func (h *Handler) mayTouch(ctx context.Context, r *http.Request, user string) er
 // noOrg refuses the parameter org until there are organizations.
 func noOrg(r *http.Request) error {
 	if r.URL.Query().Has("org") {
-		return exchange.Problem(account.ErrNotOrg)
+		return exchange.Invalid("Roles in organizations are not assigned here.")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -87,12 +88,20 @@ func Problem(err error) error {
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastAdmin):
 		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
-	case errors.Is(err, account.ErrNotOrg):
-		return Invalid("There are no organizations here.")
+	case errors.Is(err, account.ErrExceeds):
+		return sallyport.Forbidden("forbidden", "Nobody can give or take more than they hold themselves.")
+	case errors.Is(err, account.ErrOtherAddress):
+		return sallyport.Forbidden("forbidden", "This invitation is for an address that is not yours, or that you have not verified.")
+	case errors.Is(err, org.ErrTaken):
+		return conflict("conflict", "Another organization has this slug. Choose another.")
+	case errors.Is(err, org.ErrNotMember):
+		return conflict("conflict", "This needs a member of the organization.")
+	case errors.Is(err, org.ErrNoInvitation):
+		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
 	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
-		errors.Is(err, authz.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
+		errors.Is(err, authz.ErrNotFound), errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err

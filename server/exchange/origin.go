@@ -11,9 +11,10 @@ import (
 
 // Origin says who sends r and from where.
 func Origin(g *sallyport.Gate, r *http.Request) account.Origin {
+	p := sallyport.From(r.Context())
 	o := account.Origin{
-		Actor: sallyport.From(r.Context()).Subject, Address: g.Addr(r),
-		UserAgent: r.UserAgent(), Trace: sallyport.TraceID(r),
+		Actor: p.Subject, Address: g.Addr(r),
+		UserAgent: r.UserAgent(), Trace: sallyport.TraceID(r), Giver: p,
 	}
 	if o.Actor == "" {
 		o.Actor = "anonymous"

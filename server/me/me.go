@@ -67,6 +67,7 @@ type me struct {
 	User        *shown.User `json:"user,omitempty"`
 	Org         string      `json:"org,omitempty"`
 	Roles       []string    `json:"roles"`
+	OrgRoles    []string    `json:"org_roles,omitempty"` // in org
 	Permissions []string    `json:"permissions"`
 	Scopes      []string    `json:"scopes"` // null: not limited
 	Session     *ownSession `json:"session,omitempty"`
@@ -83,7 +84,7 @@ type ownSession struct {
 func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 	p := sallyport.From(r.Context())
 	out := me{
-		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: shown.List(p.Roles),
+		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: shown.List(p.Roles), OrgRoles: p.OrgRoles,
 		Permissions: shown.List(h.Policy.Load().Permissions(p.Roles)), Scopes: p.Scopes, Credential: p.Credential,
 	}
 	if p.Session != "" {

@@ -1,0 +1,72 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authz"
+)
+
+// ErrExceeds means that somebody would give, or take, more than they hold
+// themselves, everywhere or in the organization that it is about.
+var ErrExceeds = errors.New("nobody can give or take more than they hold")
+
+// covers makes sure that whoever gives roles in an organization ("" = everywhere),
+// or takes them, holds all that they permit, within the scope of the credential.
+// What counts is what the giver holds in this transaction: everywhere, or in that
+// organization if the credential acts in it. A nil giver is the system.
+func covers(ctx context.Context, tx Tx, giver *sallyport.Principal, organization string, roles []string) error {
+	if giver == nil || len(roles) == 0 {
+		return nil
+	}
+	held, err := inForce(ctx, tx, giver.Subject, "", giver.Roles)
+	if err != nil {
+		return err
+	}
+	if organization != "" && giver.Org == organization {
+		there, err := inForce(ctx, tx, giver.Subject, organization, giver.OrgRoles)
+		if err != nil {
+			return err
+		}
+		held = append(held, there...)
+	}
+	definitions, err := definitions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	permissions := definitions.Permissions(roles)
+	if !definitions.Covers(held, permissions) || !authz.ScopeCovers(giver.Scopes, permissions) {
+		return ErrExceeds
+	}
+	return nil
+}
+
+// inForce returns which of the roles that a credential has its subject still has.
+func inForce(ctx context.Context, tx Tx, subject, organization string, roles []string) ([]string, error) {
+	now, err := tx.Roles.Assigned(ctx, subject, organization)
+	return slices.DeleteFunc(now, func(role string) bool { return !slices.Contains(roles, role) }), err
+}
+
+func definitions(ctx context.Context, tx Tx) (*authz.Definitions, error) {
+	roles, err := tx.Roles.Roles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return authz.Compile(roles)
+}
+
+// coversAll makes sure that whoever takes something from a user in an
+// organization ("" = everywhere) holds all that the user holds there: a helpdesk
+// must not be able to shut administrators out. People may leave by themselves.
+func coversAll(ctx context.Context, tx Tx, taker *sallyport.Principal, organization, user string) error {
+	if taker == nil || taker.Subject == user {
+		return nil
+	}
+	roles, err := tx.Roles.Assigned(ctx, user, organization)
+	if err != nil {
+		return err
+	}
+	return covers(ctx, tx, taker, organization, roles)
+}
