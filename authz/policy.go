@@ -3,35 +3,66 @@ package authz
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
-// A Policy decides by the principal's roles, then by rules in Go, and denies what
-// neither permits. The scopes of the credential are an upper bound: what they do
-// not allow is denied, and if nothing but the scope is missing the decision says
-// so. Roles count for nothing without a principal; the anonymous one is permitted
-// what a rule permits.
+// A Policy is door two. It asks, in this order, and the first that says no or
+// yes decides:
 //
-// The zero Policy denies everything. A Policy is safe for concurrent use.
+//   - the organization: what belongs to one is for principals who act in it;
+//   - the scopes of the credential: an upper bound;
+//   - rules that forbid;
+//   - the principal's roles: those it has everywhere, and for what belongs to the
+//     organization that it acts in, those it has there;
+//   - grants on the object, or on what it is in;
+//   - rules that permit, in Cedar and in Go;
+//
+// and denies what none of them permits. If nothing but a wider scope, or a
+// stronger or fresher sign-in, is missing, the decision says so. Roles and grants
+// count for nothing without a principal; the anonymous one is permitted what a
+// rule permits.
+//
+// The zero Policy denies everything. A Policy is safe for concurrent use; nothing
+// that it decides is remembered, so a change is in force on the next decision.
 type Policy struct {
+	// Grants reads the grants on objects; nil: there are none. Set it before first
+	// use.
+	Grants Grants
+
 	definitions atomic.Pointer[Definitions]
+	rules       atomic.Pointer[Rules]
 	reading     sync.Mutex        // held from reading definitions until they are in force
-	rules       map[string][]Rule // by type of resource, in the order given
+	permits     map[string][]Rule // in Go, by type of resource, in the order given
 }
 
-// New returns a policy with the rules, asked in the order given, and still
-// without role definitions: see [Policy.Swap] and [Policy.Reload]. It panics on
-// the zero Rule.
+// Rules are the rules in force: compiled Cedar, and the version that they are.
+type Rules struct {
+	Set     *rule.Set
+	Version int64 // of the published policy, 0 = the program's own
+}
+
+// Grants reads grants as they are now: see [GrantStore].
+type Grants interface {
+	On(ctx context.Context, resources []sallyport.UID, grantees []Grantee, now time.Time) ([]Grant, error)
+	Of(ctx context.Context, grantees []Grantee, resourceType string, now time.Time, limit int) ([]Grant, error)
+}
+
+// New returns a policy with rules in Go, asked in the order given, and still
+// without role definitions and rules in Cedar: see [Policy.Reload] and
+// [Policy.SwapRules]. It panics on the zero Rule.
 func New(rules ...Rule) *Policy {
-	p := &Policy{rules: make(map[string][]Rule)}
+	p := &Policy{permits: make(map[string][]Rule)}
 	for _, r := range rules {
 		if r.permit == nil {
 			panic("authz: zero Rule")
 		}
-		p.rules[r.kind] = append(p.rules[r.kind], r)
+		p.permits[r.kind] = append(p.permits[r.kind], r)
 	}
 	return p
 }
@@ -42,6 +73,17 @@ func (p *Policy) Load() *Definitions { return p.definitions.Load() }
 // Swap puts d in force at once, for every decision that begins from now on, and
 // returns what was in force before.
 func (p *Policy) Swap(d *Definitions) (old *Definitions) { return p.definitions.Swap(d) }
+
+// LoadRules returns the rules in force; without any, the zero Rules.
+func (p *Policy) LoadRules() Rules {
+	if r := p.rules.Load(); r != nil {
+		return *r
+	}
+	return Rules{}
+}
+
+// SwapRules puts r in force at once, for every decision that begins from now on.
+func (p *Policy) SwapRules(r Rules) { p.rules.Store(&r) }
 
 // Reload reads all role definitions and puts them in force. Whatever was
 // committed before the call is in force when it returns, also if others reload
@@ -62,35 +104,73 @@ func (p *Policy) Reload(ctx context.Context, read func(context.Context) ([]Role,
 	return nil
 }
 
-// Decide implements [sallyport.Policy]. It returns an error if a rule does, or if
-// the action is not written like a permission and so nobody can have been given
-// it. Decision.Rule is "role" and the name of the first role that grants, the
-// name of the rule that permits, or "scope".
+// Decide implements [sallyport.Policy]. It returns an error if a rule in Go does,
+// if grants cannot be read, or if the action is not written like a permission and
+// so nobody can have been given it.
 func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decision, error) {
-	rule, err := p.permits(ctx, q.Principal, q.Action, q.Resource)
+	e := p.evaluate(q)
+	defer e.done()
+	d, err := e.decide(ctx)
 	switch {
-	case err != nil || rule == "":
+	case err != nil:
 		return sallyport.Decision{}, err
-	case !ScopeAllows(q.Principal.Scopes, q.Action):
+	case d.Allow && !ScopeAllows(q.Principal.Scopes, q.Action):
 		return sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}, nil
-	default:
-		return sallyport.Decision{Allow: true, Rule: rule}, nil
+	case !d.Allow && e.signInMatters() && ScopeAllows(q.Principal.Scopes, q.Action):
+		d.Need, err = e.need(ctx)
 	}
+	return d, err
 }
 
-// permits returns the name of what permits the action, scopes aside; "" if
-// nothing does.
-func (p *Policy) permits(ctx context.Context, who *sallyport.Principal, action string, res sallyport.Resource) (rule string, err error) {
-	if who.Kind != sallyport.Anonymous {
-		if rule, ok := p.Load().granting(who.Roles, action); ok {
-			return rule, nil
-		}
+// decide is the order of door two, scopes aside. Rules are asked before grants,
+// because they are at hand: both can only permit.
+func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
+	if e.foreign() {
+		return sallyport.Decision{Rule: "organization"}, nil
 	}
-	if _, ok := kindOf(action); !ok {
-		return "", fmt.Errorf(`action %.140q is not written like "post:delete"`, action)
+	if r := e.rules.Forbidden(&e.env); r != nil {
+		return sallyport.Decision{Rule: r.ID, Source: at(r), Reason: r.Message}, nil
 	}
-	for _, r := range p.rules[res.Type()] {
-		permitted, err := r.permit(ctx, who, action, res)
+	if role, ok := e.role(); ok {
+		return sallyport.Decision{Allow: true, Rule: role}, nil
+	}
+	if _, ok := kindOf(e.query.Action); !ok {
+		return sallyport.Decision{}, fmt.Errorf(`action %.140q is not written like "post:delete"`, e.query.Action)
+	}
+	if r := e.rules.Permitted(&e.env); r != nil {
+		return sallyport.Decision{Allow: true, Rule: r.ID, Source: at(r), Reason: r.Message}, nil
+	}
+	if name, err := e.permit(ctx); err != nil || name != "" {
+		return sallyport.Decision{Allow: err == nil, Rule: name}, err
+	}
+	grant, err := e.grant(ctx)
+	return sallyport.Decision{Allow: grant != "", Rule: grant}, err
+}
+
+// foreign reports whether the object belongs to an organization that the
+// principal does not act in, or to none although its type does.
+func (e *evaluation) foreign() bool {
+	org, belongs := e.query.Resource.Organization()
+	return belongs && (org == "" || org != e.query.Principal.Org)
+}
+
+// role returns "role …" for the first role that permits the action.
+func (e *evaluation) role() (string, bool) {
+	p := e.query.Principal
+	if p.Kind == sallyport.Anonymous {
+		return "", false
+	}
+	name, ok := e.definitions.granting(p.Roles, e.query.Action)
+	if !ok && e.who.inOrg {
+		name, ok = e.definitions.granting(p.OrgRoles, e.query.Action)
+	}
+	return name, ok
+}
+
+// permit returns the name of the first rule in Go that permits the action.
+func (e *evaluation) permit(ctx context.Context) (string, error) {
+	for _, r := range e.policy.permits[e.query.Resource.Type()] {
+		permitted, err := r.permit(ctx, e.query.Principal, e.query.Action, e.query.Resource)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -99,4 +179,59 @@ func (p *Policy) permits(ctx context.Context, who *sallyport.Principal, action s
 		}
 	}
 	return "", nil
+}
+
+// grant returns "grant …" if the principal has been granted the action on the
+// object or on an entity that the object is in.
+func (e *evaluation) grant(ctx context.Context) (string, error) {
+	if e.policy.Grants == nil || e.query.Resource.IsZero() || e.query.Principal.Kind == sallyport.Anonymous {
+		return "", nil
+	}
+	grants, err := e.policy.Grants.On(ctx, e.reach(), e.grantees(), e.time())
+	if err != nil {
+		return "", fmt.Errorf("reading grants: %w", err)
+	}
+	for _, g := range grants {
+		if ScopeAllows(g.Permissions, e.query.Action) {
+			return fmt.Sprintf("grant to %s %s on %s", g.Grantee.Kind, g.Grantee.ID, g.Resource), nil
+		}
+	}
+	return "", nil
+}
+
+// grantees are whom a grant may have been given to so that the principal has it.
+func (e *evaluation) grantees() []Grantee {
+	p := e.query.Principal
+	of := make([]Grantee, 0, 2+len(p.Roles)+len(p.OrgRoles))
+	of = append(of, Grantee{Kind: SubjectGrantee, ID: p.Subject})
+	if p.Org != "" {
+		of = append(of, Grantee{Kind: OrganizationGrantee, ID: p.Org})
+	}
+	roles := e.definitions.ancestors(nil, p.Roles)
+	if e.who.inOrg {
+		roles = e.definitions.ancestors(roles, p.OrgRoles)
+	}
+	for _, r := range roles {
+		if g := (Grantee{Kind: RoleGrantee, ID: r.ID}); !slices.Contains(of, g) {
+			of = append(of, g)
+		}
+	}
+	return of
+}
+
+// reach are the entities on which a grant reaches the object: itself and those it
+// is directly in.
+func (e *evaluation) reach() []sallyport.UID {
+	on := append(make([]sallyport.UID, 0, 4), e.query.Resource.UID())
+	for _, parent := range e.query.Resource.Parents() {
+		if parent.Known() {
+			on = append(on, parent.UID())
+		}
+	}
+	return on
+}
+
+// at is where r stands in its source.
+func at(r *rule.Rule) string {
+	return fmt.Sprintf("%s:%d:%d", r.Source.File, r.Source.Line, r.Source.Column)
 }

@@ -1,0 +1,253 @@
+package authz
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authz/rule"
+)
+
+// An evaluation is one query on its way through the policy. It is reused, so that
+// a decision does not allocate.
+type evaluation struct {
+	policy      *Policy
+	query       sallyport.Query
+	definitions *Definitions
+	rules       *rule.Set
+	who         principal
+	what        object
+	env         rule.Env
+	addr        netip.Prefix
+}
+
+var evaluations = sync.Pool{New: func() any {
+	e := new(evaluation)
+	e.env.Context, e.env.Record, e.env.Entities = e.context, e.record, e
+	return e
+}}
+
+// evaluate prepares q to be decided by what is in force now. End it with done.
+func (p *Policy) evaluate(q sallyport.Query) *evaluation {
+	e := evaluations.Get().(*evaluation)
+	e.policy, e.query, e.definitions = p, q, p.Load()
+	if rules := p.rules.Load(); rules != nil {
+		e.rules = rules.Set
+	}
+	e.who.p, e.who.definitions = q.Principal, e.definitions
+	e.env.Principal = &e.who
+	e.env.Action = sallyport.UID{Type: sallyport.ActionType, ID: q.Action}
+	e.env.Resource = nil
+	if !q.Resource.IsZero() {
+		e.what.r, e.env.Resource = q.Resource, &e.what
+		org, belongs := q.Resource.Organization()
+		e.who.inOrg = belongs && org != "" && org == q.Principal.Org
+	}
+	return e
+}
+
+func (e *evaluation) done() {
+	e.policy, e.query, e.definitions, e.rules = nil, sallyport.Query{}, nil, nil
+	e.who = principal{amr: e.who.amr[:0], ancestors: e.who.ancestors[:0]}
+	e.what = object{}
+	e.addr = netip.Prefix{}
+	evaluations.Put(e)
+}
+
+// context is a field of the context.
+func (e *evaluation) context(name string) sallyport.Value {
+	c := &e.query.Context
+	switch name {
+	case "time":
+		return sallyport.TimeValue(e.time())
+	case "addr":
+		if !c.Addr.IsValid() {
+			return sallyport.AbsentValue()
+		}
+		e.addr = netip.PrefixFrom(c.Addr, c.Addr.BitLen())
+		return sallyport.IPValue(&e.addr)
+	}
+	if v, ok := c.Attrs[name]; ok {
+		return v
+	}
+	return sallyport.AbsentValue()
+}
+
+// time is when the query is asked. The clock is read only if that matters.
+func (e *evaluation) time() time.Time {
+	if e.query.Context.Time.IsZero() {
+		e.query.Context.Time = time.Now()
+	}
+	return e.query.Context.Time
+}
+
+// record is the context as a whole.
+func (e *evaluation) record() sallyport.Value {
+	fields := make(map[string]sallyport.Value, len(e.query.Context.Attrs)+2)
+	for name, v := range e.query.Context.Attrs {
+		fields[name] = v
+	}
+	for _, name := range []string{"time", "addr"} {
+		delete(fields, name)
+		if v := e.context(name); v.Known() {
+			fields[name] = v
+		}
+	}
+	return sallyport.RecordValue(fields)
+}
+
+// Entity implements [rule.Entities]: the principal, the object, and the
+// organization that the principal acts in. No other is loaded.
+func (e *evaluation) Entity(u sallyport.UID) rule.Entity {
+	p := e.query.Principal
+	switch {
+	case u == e.who.UID():
+		return &e.who
+	case e.env.Resource != nil && u.Type == e.query.Resource.Type() && u.ID == e.query.Resource.ID():
+		return &e.what
+	case u.Type == sallyport.OrganizationType && u.ID != "" && u.ID == p.Org:
+		return organization{p}
+	}
+	return nil
+}
+
+// A principal is the principal as rules see it: an entity in its roles and in the
+// organization that it acts in.
+type principal struct {
+	p           *sallyport.Principal
+	definitions *Definitions
+	inOrg       bool // the query is about what belongs to the principal's organization
+	amr         []sallyport.Value
+	ancestors   []sallyport.UID
+}
+
+func (w *principal) UID() sallyport.UID {
+	switch w.p.Kind {
+	case sallyport.User:
+		return sallyport.UID{Type: sallyport.UserType, ID: w.p.Subject}
+	case sallyport.Service:
+		return sallyport.UID{Type: sallyport.ServiceType, ID: w.p.Subject}
+	default:
+		return sallyport.UID{Type: sallyport.AnonymousType}
+	}
+}
+
+func (w *principal) Attr(name string) sallyport.Value {
+	p := w.p
+	if p.Kind == sallyport.Anonymous {
+		return sallyport.AbsentValue()
+	}
+	switch name {
+	case "org":
+		if p.Org != "" {
+			return sallyport.EntityValue(sallyport.UID{Type: sallyport.OrganizationType, ID: p.Org})
+		}
+	case "plan":
+		return text(p.Plan)
+	case "aal":
+		return sallyport.IntValue(int64(p.AAL))
+	case "amr":
+		if len(w.amr) != len(p.AMR) {
+			w.amr = w.amr[:0]
+			for _, m := range p.AMR {
+				w.amr = append(w.amr, sallyport.StringValue(m))
+			}
+		}
+		return sallyport.SetValue(w.amr...)
+	case "auth_time":
+		if !p.AuthTime.IsZero() {
+			return sallyport.TimeValue(p.AuthTime)
+		}
+	case "credential":
+		return sallyport.StringValue(p.Credential)
+	}
+	return sallyport.AbsentValue()
+}
+
+func (w *principal) Tag(string) sallyport.Value { return sallyport.AbsentValue() }
+
+// In says whether the principal has a role, itself or by inheritance, or acts in
+// an organization. Roles of the organization count only for what belongs to it.
+func (w *principal) In(u sallyport.UID) rule.Truth {
+	if w.p.Kind == sallyport.Anonymous {
+		return rule.False
+	}
+	switch u.Type {
+	case sallyport.RoleType:
+		if w.definitions.inherits(w.p.Roles, u.ID) || w.inOrg && w.definitions.inherits(w.p.OrgRoles, u.ID) {
+			return rule.True
+		}
+	case sallyport.OrganizationType:
+		if u.ID != "" && u.ID == w.p.Org {
+			return rule.True
+		}
+	}
+	return rule.False
+}
+
+// Ancestors returns everything that the principal is in.
+func (w *principal) Ancestors() []sallyport.UID {
+	if len(w.ancestors) > 0 || w.p.Kind == sallyport.Anonymous {
+		return w.ancestors
+	}
+	w.ancestors = w.definitions.ancestors(w.ancestors, w.p.Roles)
+	if w.inOrg {
+		w.ancestors = w.definitions.ancestors(w.ancestors, w.p.OrgRoles)
+	}
+	if w.p.Org != "" {
+		w.ancestors = append(w.ancestors, sallyport.UID{Type: sallyport.OrganizationType, ID: w.p.Org})
+	}
+	return w.ancestors
+}
+
+func text(s string) sallyport.Value {
+	if s == "" {
+		return sallyport.AbsentValue()
+	}
+	return sallyport.StringValue(s)
+}
+
+// An object is the resource as rules see it.
+type object struct{ r sallyport.Resource }
+
+func (o *object) UID() sallyport.UID               { return o.r.UID() }
+func (o *object) Attr(name string) sallyport.Value { return o.r.Attr(name) }
+func (o *object) Tag(string) sallyport.Value       { return sallyport.Value{} }
+
+// In looks no further than the object's own parents: what a parent is in, other
+// than a user, a role or an organization, which are in nothing, nobody has loaded.
+func (o *object) In(u sallyport.UID) rule.Truth {
+	found := rule.False
+	for _, parent := range o.r.Parents() {
+		switch {
+		case parent.UID() == u && parent.Known():
+			return rule.True
+		case parent.Kind() == sallyport.NotLoaded, parent.Known() && !slices.Contains(topmost, parent.EntityType()):
+			found = rule.Neither
+		}
+	}
+	return found
+}
+
+// topmost are the types of entity that are in nothing else, as far as an object's
+// ancestry goes.
+var topmost = []string{sallyport.OrganizationType, sallyport.UserType, sallyport.ServiceType, sallyport.RoleType}
+
+// An organization is the one that the principal acts in.
+type organization struct{ p *sallyport.Principal }
+
+func (o organization) UID() sallyport.UID {
+	return sallyport.UID{Type: sallyport.OrganizationType, ID: o.p.Org}
+}
+
+func (o organization) Attr(name string) sallyport.Value {
+	if name == "plan" {
+		return text(o.p.Plan)
+	}
+	return sallyport.Value{}
+}
+
+func (o organization) Tag(string) sallyport.Value  { return sallyport.Value{} }
+func (o organization) In(sallyport.UID) rule.Truth { return rule.False }

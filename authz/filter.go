@@ -1,0 +1,117 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authz/rule"
+	"github.com/sallyport-auth/sallyport/authz/rule/where"
+)
+
+// maxGranted bounds how many objects a list can name one by one.
+const maxGranted = 5_000
+
+// Filter implements [sallyport.Lister]: a row fulfils the condition exactly if
+// [Policy.Decide] allows the query on the object in it. The error wraps
+// [sallyport.ErrNotListable] if a rule in Go may permit the action, if a rule
+// reads what no column holds, or if the principal has been granted the action on
+// more than 5,000 objects one by one.
+func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
+	e := p.evaluate(q)
+	defer e.done()
+	f, err := e.filter(ctx, t)
+	if err != nil || f == nil {
+		return sallyport.Where{}, err
+	}
+	return f.Where(t)
+}
+
+// filter is what is left of the policy when only the object is not known; nil if
+// nothing is permitted.
+func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Filter, error) {
+	who, action := e.query.Principal, e.query.Action
+	if _, ok := kindOf(action); !ok {
+		return nil, fmt.Errorf(`action %.140q is not written like "post:delete"`, action)
+	}
+	if !ScopeAllows(who.Scopes, action) {
+		return nil, nil
+	}
+	e.list(t)
+	f := &where.Filter{Org: who.Org}
+	f.Permits, f.Forbids = e.residuals(t)
+	if _, f.Everything = e.role(); f.Everything {
+		return f, nil
+	}
+	if rules := e.policy.permits[t.Name()]; len(rules) > 0 {
+		return nil, fmt.Errorf("%w: rule %q is a function in Go", sallyport.ErrNotListable, rules[0].name)
+	}
+	var err error
+	f.Granted, err = e.granted(ctx, t)
+	return f, err
+}
+
+// list makes e ask about all objects of type t.
+func (e *evaluation) list(t sallyport.AnyType) {
+	e.who.inOrg = t.InOrganizations() && e.query.Principal.Org != ""
+	e.who.ancestors = e.who.ancestors[:0]
+}
+
+// residuals are what is left of the rules about the action on objects of type t.
+func (e *evaluation) residuals(t sallyport.AnyType) (permits, forbids []where.Residual) {
+	for _, r := range e.rules.Candidates(e.env.Action, t.Name()) {
+		left := where.Residual{Rule: r, When: rule.Residual(rule.Condition(r), &e.env, t)}
+		if r.Effect == rule.Permit {
+			permits = append(permits, left)
+		} else {
+			forbids = append(forbids, left)
+		}
+	}
+	return permits, forbids
+}
+
+// granted are the objects of type t, and the entities that such objects are in,
+// on which the principal has been granted the action.
+func (e *evaluation) granted(ctx context.Context, t sallyport.AnyType) ([]sallyport.UID, error) {
+	if e.policy.Grants == nil || e.query.Principal.Kind == sallyport.Anonymous {
+		return nil, nil
+	}
+	var on []sallyport.UID
+	for _, typ := range reaching(t) {
+		grants, err := e.policy.Grants.Of(ctx, e.grantees(), typ, e.time(), maxGranted+1)
+		if err != nil {
+			return nil, fmt.Errorf("reading grants: %w", err)
+		}
+		if len(grants) > maxGranted {
+			return nil, fmt.Errorf("%w: more than %d grants on objects of type %s", sallyport.ErrNotListable, maxGranted, typ)
+		}
+		for _, g := range grants {
+			if ScopeAllows(g.Permissions, e.query.Action) && !slices.Contains(on, g.Resource) {
+				on = append(on, g.Resource)
+			}
+		}
+	}
+	return on, nil
+}
+
+// reaching are the types of entity on which a grant reaches objects of type t.
+func reaching(t sallyport.AnyType) []string {
+	types := []string{t.Name()}
+	for _, a := range t.Attributes() {
+		if a.Parent && !slices.Contains(types, a.Entity) {
+			types = append(types, a.Entity)
+		}
+	}
+	return types
+}
+
+// Loaded implements [rule.Loaded].
+func (e *evaluation) Loaded() []sallyport.UID {
+	p := e.query.Principal
+	loaded := []sallyport.UID{e.who.UID()}
+	if p.Org != "" {
+		loaded = append(loaded, sallyport.UID{Type: sallyport.OrganizationType, ID: p.Org})
+	}
+	return loaded
+}
