@@ -10,6 +10,10 @@
 // [Credential] into a [Principal]; a [Policy] answers a [Query] with a
 // [Decision].
 //
+// A [Type] says once which attributes a Go type has, and in which columns they are
+// kept: a policy reads them as a [Value] each, and [Gate.Filter] turns the same
+// policy into a condition for the caller's own SELECT.
+//
 // The way of a request:
 //
 //	request → Credential → Authenticator → Principal → (load the object) → Policy → Decision → handler

@@ -144,3 +144,73 @@ func ExampleRoutes() {
 	// PUT /pages/{id}  may page:edit on Page
 	// DELETE /account  signed-in fresh 15m0s
 }
+
+// A Page is what the examples of attributes are about.
+type Page struct {
+	ID, Folder, Author string
+	Published          time.Time
+}
+
+// pages says once what policies, filters and schemas need to know of a Page.
+var pages = sallyport.TypeOf("Page", func(p *Page) string { return p.ID },
+	sallyport.Subject("author", func(p *Page) string { return p.Author }).Column("author_id"),
+	sallyport.Entity("folder", "Folder", func(p *Page) string { return p.Folder }).Column("folder_id").Parent(),
+	sallyport.Time("published", func(p *Page) time.Time { return p.Published }),
+)
+
+// What a policy sees of an object: attributes, of which some may be absent, and
+// what the object is in.
+func ExampleTypeOf() {
+	draft := pages.Of(&Page{ID: "1", Folder: "news", Author: "ann"})
+	fmt.Println(draft.UID(), "in", draft.Parents())
+	for _, a := range draft.Describe().Attributes() {
+		fmt.Println(a.Name, "is", draft.Attr(a.Name))
+	}
+	// Output:
+	// Page::"1" in [Folder::"news"]
+	// author is User::"ann"
+	// folder is Folder::"news"
+	// published is absent
+}
+
+// byAuthor permits authors what they wrote. It can decide on one object and say
+// which ones, with the same answer.
+type byAuthor struct{}
+
+func (byAuthor) Decide(_ context.Context, q sallyport.Query) (sallyport.Decision, error) {
+	author := q.Resource.Attr("author").UID()
+	return sallyport.Decision{Allow: author == sallyport.UID{Type: sallyport.UserType, ID: q.Principal.Subject}}, nil
+}
+
+func (byAuthor) Filter(_ context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
+	for _, a := range t.Attributes() {
+		if a.Name == "author" {
+			return sallyport.NewWhere(func(_ sallyport.Dialect, first int) string {
+				return fmt.Sprintf("%s = $%d", a.Column, first)
+			}, q.Principal.Subject), nil
+		}
+	}
+	return sallyport.Where{}, sallyport.ErrNotListable
+}
+
+// A list shows what its reader may read, and the database does the work: the
+// condition goes into the program's own SELECT, beside its own conditions.
+func ExampleGate_Filter() {
+	gate := &sallyport.Gate{Policy: byAuthor{}}
+	list := func(ctx context.Context, folder string) error {
+		may, err := gate.Filter(ctx, "page:read", pages)
+		if err != nil {
+			return err
+		}
+		query := "SELECT id FROM pages WHERE folder_id = $1 AND " + may.SQL(sallyport.Postgres, 2)
+		args := append([]any{folder}, may.Args()...)
+		fmt.Println(query, args)
+		return nil
+	}
+	ann := &sallyport.Principal{Kind: sallyport.User, Subject: "ann"}
+	if err := list(sallyport.NewContext(context.Background(), ann), "news"); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// SELECT id FROM pages WHERE folder_id = $1 AND (author_id = $2) [news ann]
+}
