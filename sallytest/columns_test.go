@@ -9,10 +9,11 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/internal/testdb"
 	"github.com/sallyport-auth/sallyport/sallytest"
-	_ "modernc.org/sqlite"
 )
 
 type page struct {
