@@ -1,0 +1,62 @@
+package openapi
+
+var pages = group{
+	tag:  "pages",
+	says: "For people. They work without JavaScript.",
+	operations: []operation{
+		{
+			route: "GET {base}/login", id: "signInPage", summary: "Sign-in page",
+			query: []parameter{
+				optional("return_to", text.says("Path to go on with after signing in.")),
+				optional("signed_out", text.says("Say so.")),
+				optional("step_up", text.says("Say that a fresh sign-in is needed.")),
+			},
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/register", id: "registerPage", summary: "Registration page",
+			query:   []parameter{optional("return_to", text.says("Path to go on with."))},
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/{$}", id: "accountPage", summary: "Your account",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/setup/{code}", id: "setUpPage", summary: "Page for the first administrator",
+			answers: []answer{page("The page.")},
+			refuses: []refusal{notFound},
+		},
+		{
+			route: "POST {base}/setup/{code}", id: "setUp", summary: "Make the first administrator", form: true,
+			says: "The link is shown once to whoever starts the server, and works once.",
+			body: read(body(must("username", text), may("email", text), must("password", secret))),
+			answers: []answer{shows(201, object(must("status", schema{Type: "string", Const: "signed_in"}), must("user", ref("User"))),
+				"Signed in by a session cookie.").with("Set-Cookie", "The session.")},
+			refuses: []refusal{notFound, weakPassword},
+		},
+	},
+}
+
+var running = group{
+	tag:  "operations",
+	says: "For what runs the server, and for programs that want to know what it answers.",
+	operations: []operation{
+		{
+			route: "GET {base}/openapi.json", id: "openapi", summary: "This description",
+			answers: []answer{shows(200, free, "An OpenAPI 3.1 document.").with("ETag", "Of this version.")},
+		},
+		{
+			route: "GET /healthz", id: "health", summary: "Does the process live?",
+			answers: []answer{plain(200, "It does.")},
+		},
+		{
+			route: "GET /readyz", id: "ready", summary: "Can requests be served?",
+			answers: []answer{plain(200, "They can.")},
+		},
+		{
+			route: "GET /{$}", id: "home", summary: "To the account page",
+			answers: []answer{leads("The account page.")},
+		},
+	},
+}

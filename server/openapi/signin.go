@@ -1,0 +1,91 @@
+package openapi
+
+var signIn = group{
+	tag:  "sign-in",
+	says: "The way in and out. `mode` says how you want to hold what you get.",
+	operations: []operation{
+		{
+			route: "POST {base}/register", id: "register", summary: "Make an account and sign in", form: true,
+			body:    read(ref("Registration")),
+			answers: []answer{shows(201, ref("SignedIn"), "Signed in to the new account.")},
+			refuses: []refusal{usernameTaken, weakPassword},
+		},
+		{
+			route: "POST {base}/login", id: "signIn", summary: "Sign in with a password", form: true,
+			body:    read(ref("SignIn")),
+			answers: []answer{shows(200, ref("SignedIn"), "Signed in. A session that the browser had before is ended.")},
+			refuses: []refusal{invalidCredentials, rateLimited},
+		},
+		{
+			route: "POST {base}/refresh", id: "refresh", summary: "Get the next pair of tokens",
+			says: "A refresh token that is used again within 30 seconds gets the same successor, so that two tabs or a retry never " +
+				"sign anybody out. Later, the second use ends the sign-in.",
+			accepts: []security{{byRefresh: {}}, {}},
+			body:    read(body(may("refresh_token", secret.says("Left out: the one in the refresh cookie.")))),
+			answers: []answer{shows(200, ref("Tokens"), "The next tokens. If the cookie was used, it holds the next refresh token.")},
+			refuses: []refusal{unauthenticated, invalidToken, crossOrigin},
+		},
+		{
+			route: "POST {base}/logout", id: "signOut", summary: "Sign out", form: true,
+			says:    "The session, its refresh tokens and its access tokens are dead everywhere at once.",
+			body:    read(body(may("everywhere", boolean.or(false).says("End all sign-ins of this account.")))),
+			answers: []answer{done("Signed out.")},
+		},
+	},
+	schemas: ordered[schema]{
+		{"SignIn", body(append(
+			[]property{
+				may("identifier", text.says("User name or address.")),
+				may("username", text),
+				may("email", text),
+				must("password", secret),
+			}, holding...)...).exactlyOne("identifier", "username", "email")},
+		{"Registration", body(append(
+			[]property{
+				must("username", text.says("At most 64 characters.")),
+				may("email", text.says("At most 254 characters.")),
+				must("password", secret),
+			}, holding...)...)},
+		{"SignedIn", object(
+			must("status", schema{Type: "string", Const: "signed_in"}),
+			must("user", ref("User")),
+			may("access_token", secret.says("Unless the mode is `cookie`.")),
+			may("token_type", schema{Type: "string", Const: "Bearer"}),
+			may("expires_in", integer.says("Seconds that the access token lives.")),
+			may("refresh_token", secret.says("Unless it is in a cookie.")),
+		)},
+		{"Tokens", object(
+			must("access_token", secret),
+			must("token_type", schema{Type: "string", Const: "Bearer"}),
+			must("expires_in", integer.says("Seconds that the access token lives.")),
+			may("refresh_token", secret.says("Unless it is in the cookie.")),
+		)},
+		{"Problem", problem},
+	},
+}
+
+// holding says how the caller wants to hold what a sign-in gives.
+var holding = []property{
+	may("mode", oneOf("", "cookie", "refresh_cookie").or("").says("Left out, tokens in the body; `cookie`, a session cookie and no tokens; "+
+		"`refresh_cookie`, the access token in the body and the refresh token in a cookie for its one path.")),
+	may("return_to", text.says("Of a form: the path to go on with.")),
+}
+
+// problem is every refusal. Beside those below, a program that embeds the server
+// may add members.
+var problem = func() schema {
+	s := object(
+		must("type", text.says("URI of the kind of problem, or `about:blank`.")),
+		must("title", text),
+		must("status", integer),
+		must("code", text.says("Stable, for programs.")),
+		may("detail", text.says("For people: what happened and what to do.")),
+		may("trace_id", text.says("Finds the request in the log.")),
+		may("decision_id", text.says("Names the decision of the policy.")),
+		may("scope", text.says("What the credential's scope lacks.")),
+		may("member", text.says("The member of the request that cannot be accepted.")),
+		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid").says("Why a password is weak.")),
+	)
+	s.Others = true
+	return s
+}()
