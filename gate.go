@@ -29,6 +29,7 @@ type Gate struct {
 
 	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail
 	Record     func(context.Context, Query, Decision) // told of every refusal by Check, once Decision.ID is filled in; nil = nobody. It must not block
+	RecordAll  bool                                   // Record is told of what Check permits, too
 }
 
 // CookieName returns the name of the session cookie.
@@ -215,20 +216,29 @@ func (g *Gate) Check(ctx context.Context, action string, res Resource) error {
 	case err != nil:
 		return unavailable(fmt.Errorf("deciding %s: %w", action, err))
 	case d.Allow:
+		if g.RecordAll {
+			g.record(ctx, q, d)
+		}
 		return nil
 	case From(ctx).Kind == Anonymous:
 		return passageFrom(ctx).whyAnonymous()
 	}
+	d = g.record(ctx, q, d)
+	if !g.ShowReason {
+		d.Reason = ""
+	}
+	return refuse(action, res, d)
+}
+
+// record gives the decision an ID, if it has none, and tells whom it concerns.
+func (g *Gate) record(ctx context.Context, q Query, d Decision) Decision {
 	if d.ID == "" {
 		d.ID = NewDecisionID()
 	}
 	if g.Record != nil {
 		g.Record(ctx, q, d)
 	}
-	if !g.ShowReason {
-		d.Reason = ""
-	}
-	return refuse(action, res, d)
+	return d
 }
 
 func (p *Principal) fresh(age time.Duration) bool {

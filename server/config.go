@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -39,8 +41,19 @@ type Config struct {
 
 	Roles        map[string][]string   // permissions of roles that are created if absent, and data from then on
 	DefaultRoles []string              // of a new member
-	Rules        []authz.Rule          // what no role can say: see authz.Permit
+	Rules        []authz.Rule          // rules in Go, for what Cedar cannot say: see authz.Permit
 	Limits       map[string]limit.Rate // the limits that doors name
+
+	// Types are what the program's objects are; rules are checked against them.
+	Types []sallyport.AnyType
+	// Policy and PolicyFiles are the program's own rules in Cedar: text, and every
+	// *.cedar (and at most one *.cedarschema) in the top folder. With neither, the
+	// policy that was published last is in force; with one, nothing can be published.
+	Policy      string
+	PolicyFiles fs.FS
+	ShowReasons bool // the public reason of a rule ("@message") is sent with the refusal
+	// RecordAll writes permissions into the decision log too, not only refusals.
+	RecordAll bool
 
 	ClosedRegistration bool // only administrators create accounts
 	KeepOtherSessions  bool // a password change leaves the other sessions alone

@@ -28,6 +28,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
 	"github.com/sallyport-auth/sallyport/server/openapi"
+	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
@@ -40,10 +41,12 @@ type Server struct {
 	Routes   *sallyport.Routes // ours are in it; add your own
 	Accounts *account.Service
 	Policy   *authz.Policy
+	Rules    *rulebook.Book
 	Keyring  *keyring.Keyring
 
 	config   Config
 	follower *revoke.Follower
+	decided  *authz.DecisionLog // nil where only management is asked for
 	setup    *setup.Handler
 	cors     *cors
 	stop     context.CancelFunc
@@ -61,6 +64,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
+	if err := s.rules(); err != nil {
+		return nil, err
+	}
 	s.Keyring = &keyring.Keyring{Store: c.Store, Sealer: sealer, Schedule: c.Keys}
 	if err := s.follow(ctx); err != nil {
 		return nil, err
@@ -75,6 +81,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if !c.ManageOnly {
+		s.decided = authz.NewDecisionLog(s.writeDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 	}
 	return s, nil
@@ -90,7 +97,7 @@ func (s *Server) follow(ctx context.Context) (err error) {
 		Watch: func(ctx context.Context, e revoke.Entry) error {
 			switch e.Kind {
 			case revoke.Policy:
-				return s.reloadRoles(ctx)
+				return s.reloadPolicy(ctx)
 			case revoke.Key:
 				return s.Keyring.Reload(ctx)
 			}
@@ -103,14 +110,7 @@ func (s *Server) follow(ctx context.Context) (err error) {
 }
 
 func (s *Server) reload(ctx context.Context) error {
-	return errors.Join(s.reloadRoles(ctx), s.Keyring.Reload(ctx))
-}
-
-func (s *Server) reloadRoles(ctx context.Context) error {
-	return s.Policy.Reload(ctx, func(ctx context.Context) (roles []authz.Role, err error) {
-		err = s.config.Store.View(ctx, func(tx account.Tx) error { roles, err = tx.Roles.Roles(ctx); return err })
-		return roles, err
-	})
+	return errors.Join(s.reloadPolicy(ctx), s.Keyring.Reload(ctx))
 }
 
 // prepare creates what an installation needs and reads it.
@@ -207,7 +207,7 @@ func (s *Server) guard(context.Context) error {
 				Follower: s.follower, Complete: complete, Cache: remembered(),
 			},
 		},
-		Policy: s.Policy, Limiter: quotas,
+		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
 		ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
 	}
@@ -343,6 +343,9 @@ func (s *Server) log() *slog.Logger { return cmp.Or(s.config.Log, slog.Default()
 func (s *Server) Close() error {
 	s.stop()
 	s.running.Wait()
+	if s.decided != nil {
+		s.decided.Close()
+	}
 	s.follower.Close()
 	return nil
 }
