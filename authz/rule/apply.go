@@ -11,6 +11,7 @@ import (
 var (
 	errOverflow = errors.New("integer overflow")
 	errPartly   = errors.New("a part of a set or record is not known")
+	errNoObject = errors.New("there is no object that the rule's limit on the resource could be held against")
 )
 
 // apply computes an operator whose result depends on its arguments alone. They

@@ -8,19 +8,19 @@ import "github.com/sallyport-auth/sallyport"
 // that ask what an entity is in, so that as few as possible are neither true nor
 // false.
 func Condition(r *Rule) *Expr {
-	parts := same(nil, Principal, r.Principal)
-	parts = same(parts, Resource, r.Resource)
-	parts = within(parts, Principal, r.Principal)
-	parts = within(parts, Resource, r.Resource)
+	parts := scopes(r.Principal, r.Resource)
 	if r.When != nil {
 		parts = append(parts, r.When)
 	}
-	return all(parts)
+	return conjunction(parts)
 }
 
-// scopeOf is what a rule asks of one variable alone.
-func scopeOf(op Op, s Scope) *Expr {
-	return all(within(same(nil, op, s), op, s))
+// scopes are the limits on principal and resource.
+func scopes(principal, resource Scope) []*Expr {
+	parts := same(nil, Principal, principal)
+	parts = same(parts, Resource, resource)
+	parts = within(parts, Principal, principal)
+	return within(parts, Resource, resource)
 }
 
 // same appends the limits on an entity's type and identifier.
@@ -46,8 +46,8 @@ func entityConst(u sallyport.UID) *Expr {
 	return &Expr{Op: Const, Value: sallyport.EntityValue(u)}
 }
 
-// all joins conditions with &&; without any it is true.
-func all(parts []*Expr) *Expr {
+// conjunction joins conditions with &&; without any it is true.
+func conjunction(parts []*Expr) *Expr {
 	if len(parts) == 0 {
 		return &Expr{Op: Const, Value: sallyport.BoolValue(true)}
 	}
@@ -56,4 +56,15 @@ func all(parts []*Expr) *Expr {
 		e = &Expr{Op: And, Args: []*Expr{e, p}}
 	}
 	return e
+}
+
+// attributesOf appends the attributes of a variable that e reads.
+func attributesOf(variable Op, e *Expr, names []string) []string {
+	if (e.Op == Attr || e.Op == Has) && e.Args[0].Op == variable {
+		return append(names, e.Name)
+	}
+	for _, a := range e.Args {
+		names = attributesOf(variable, a, names)
+	}
+	return names
 }

@@ -1,0 +1,200 @@
+package rule
+
+import "github.com/sallyport-auth/sallyport"
+
+// equalOf compiles a == b, which is the same as b == a: who is asked first makes
+// no difference, as both have to be known.
+func equalOf(left, right *Expr) condition {
+	if entity(left.Op) && !entity(right.Op) || left.Op == Const {
+		left, right = right, left
+	}
+	switch {
+	case right.Op == Const:
+		return equalConst(termOf(left), right.Value)
+	case entity(left.Op) && entity(right.Op):
+		return equalVariables(left.Op, right.Op)
+	case left.Op == Attr && left.Args[0].Op == Resource && right.Op == Principal:
+		return owner(left.Name)
+	case entity(right.Op):
+		return equalVariable(termOf(left), right.Op)
+	}
+	a, b := termOf(left), termOf(right)
+	return func(env *Env) Truth {
+		x, y := a(env), b(env)
+		if !x.Known() || !y.Known() {
+			return Neither
+		}
+		return equality(x, y)
+	}
+}
+
+// entity reports whether op is a variable that has an [Entity]. Comparing its UID
+// needs no value, which might have to be allocated.
+func entity(op Op) bool { return op == Principal || op == Resource }
+
+// refersTo says whether v, if it is known, is a reference to u.
+func refersTo(v sallyport.Value, u sallyport.UID) Truth {
+	if !v.Known() {
+		return Neither
+	}
+	return truth(v.Kind() == sallyport.KindEntity && v.Text() == u.ID && v.EntityType() == u.Type)
+}
+
+// owner compiles resource.name == principal.
+func owner(name string) condition {
+	return func(env *Env) Truth {
+		if env.Principal == nil || env.Resource == nil {
+			return Neither
+		}
+		return refersTo(env.Resource.Attr(name), env.Principal.UID())
+	}
+}
+
+func equalVariable(a term, op Op) condition {
+	return func(env *Env) Truth {
+		who := env.variable(op)
+		if who == nil {
+			return Neither
+		}
+		return refersTo(a(env), who.UID())
+	}
+}
+
+func equalVariables(a, b Op) condition {
+	return func(env *Env) Truth {
+		x, y := env.variable(a), env.variable(b)
+		if x == nil || y == nil {
+			return Neither
+		}
+		return truth(x.UID() == y.UID())
+	}
+}
+
+func equalConst(a term, v sallyport.Value) condition {
+	switch v.Kind() {
+	case sallyport.KindString:
+		text := v.Text()
+		return func(env *Env) Truth {
+			x := a(env)
+			if !x.Known() {
+				return Neither
+			}
+			return truth(x.Kind() == sallyport.KindString && x.Text() == text)
+		}
+	case sallyport.KindEntity:
+		u := v.UID()
+		return func(env *Env) Truth { return refersTo(a(env), u) }
+	}
+	if !v.Known() {
+		return always(Neither)
+	}
+	return func(env *Env) Truth {
+		x := a(env)
+		if !x.Known() {
+			return Neither
+		}
+		return equality(x, v)
+	}
+}
+
+func lessOf(e *Expr) condition {
+	a, b, op := termOf(e.Args[0]), termOf(e.Args[1]), e.Op
+	if right := e.Args[1]; right.Op == Const {
+		v := right.Value
+		return func(env *Env) Truth { return ordered(op, a(env), v) }
+	}
+	return func(env *Env) Truth { return ordered(op, a(env), b(env)) }
+}
+
+func likeOf(e *Expr) condition {
+	a, pattern := termOf(e.Args[0]), e.Pattern
+	return func(env *Env) Truth {
+		v := a(env)
+		if v.Kind() != sallyport.KindString {
+			return Neither
+		}
+		return truth(pattern.Match(v.Text()))
+	}
+}
+
+func isOf(e *Expr) condition {
+	name := e.Name
+	if op := e.Args[0].Op; entity(op) {
+		return func(env *Env) Truth {
+			who := env.variable(op)
+			if who == nil {
+				return Neither
+			}
+			return truth(who.UID().Type == name)
+		}
+	}
+	a := termOf(e.Args[0])
+	return func(env *Env) Truth {
+		v := a(env)
+		if v.Kind() != sallyport.KindEntity {
+			return Neither
+		}
+		return truth(v.EntityType() == name)
+	}
+}
+
+func containOf(e *Expr) condition {
+	op := e.Op
+	if e.Args[0].Op == Const && op == Contains {
+		if c := oneOf(e.Args[0].Value, e.Args[1]); c != nil {
+			return c
+		}
+	}
+	a, b := termOf(e.Args[0]), termOf(e.Args[1])
+	return func(env *Env) Truth {
+		x, y := a(env), b(env)
+		if x.Kind() != sallyport.KindSet || !y.Known() || op != Contains && y.Kind() != sallyport.KindSet {
+			return Neither
+		}
+		return contain(op, x, y)
+	}
+}
+
+// A scalar is a value that can be the key of a map.
+type scalar struct {
+	kind       sallyport.ValueKind
+	n          int64
+	text, typ  string
+	comparable bool
+}
+
+func scalarOf(v sallyport.Value) scalar {
+	switch v.Kind() {
+	case sallyport.KindSet, sallyport.KindRecord, sallyport.KindIP, sallyport.Absent, sallyport.NotLoaded:
+		return scalar{}
+	default:
+		return scalar{v.Kind(), v.Int(), v.Text(), v.EntityType(), true}
+	}
+}
+
+// few is how many elements are searched as fast as a map.
+const few = 8
+
+// oneOf compiles whether a constant set of many scalars holds a value. It is nil
+// for other sets.
+func oneOf(set sallyport.Value, e *Expr) condition {
+	if len(set.Set()) <= few {
+		return nil
+	}
+	elements := make(map[scalar]bool, len(set.Set()))
+	for _, v := range set.Set() {
+		s := scalarOf(v)
+		if !s.comparable {
+			return nil
+		}
+		elements[s] = true
+	}
+	a := termOf(e)
+	return func(env *Env) Truth {
+		v := a(env)
+		if !whole(v) {
+			return Neither
+		}
+		return truth(elements[scalarOf(v)])
+	}
+}

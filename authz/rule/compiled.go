@@ -1,0 +1,111 @@
+package rule
+
+import "github.com/sallyport-auth/sallyport"
+
+// A compiled is a rule in a [Set]. The type of the resource is not asked again:
+// its bucket has seen to that.
+type compiled struct {
+	rule  *Rule
+	order int // in the source
+	keys  keys
+	reads []string  // attributes of the principal
+	full  condition // nil = true
+	rest  condition // without the key that an index found it by
+	free  condition // without an object, of a rule whose scope limits the resource; nil for the others
+}
+
+func newCompiled(r *Rule, order int) *compiled {
+	c := &compiled{rule: r, order: order, keys: keysOf(r), reads: attributesOf(Principal, Condition(r), nil)}
+	var when condition
+	if r.When != nil {
+		when = compile(r.When)
+	}
+	principal, resource := r.Principal, r.Resource
+	resource.Type = ""
+	c.full = guarded(scopes(principal, resource), when)
+	c.rest = c.full
+	if c.keys.scope {
+		c.rest = guarded(scopes(c.keys.without(principal, resource)), when)
+	}
+	switch {
+	case r.Resource == Scope{}:
+	case r.Effect == Permit:
+		c.free = always(Neither)
+	default:
+		c.free = guarded(scopes(principal, Scope{}), when)
+		if c.free == nil {
+			c.free = always(Neither)
+		}
+	}
+	return c
+}
+
+// without takes the keys out of the scopes that they are from.
+func (k keys) without(principal, resource Scope) (p, r Scope) {
+	switch k.place {
+	case principalIs:
+		principal.Is = sallyport.UID{}
+	case principalIn:
+		principal.In = sallyport.UID{}
+	case resourceIs:
+		resource.Is = sallyport.UID{}
+	case resourceIn:
+		resource.In = sallyport.UID{}
+	}
+	return principal, resource
+}
+
+// guarded compiles a rule's condition behind its scopes. It is nil if there is
+// neither.
+func guarded(scopes []*Expr, when condition) condition {
+	if len(scopes) == 0 {
+		return when
+	}
+	scope := compile(conjunction(scopes))
+	if when == nil {
+		return scope
+	}
+	return func(env *Env) Truth {
+		if t := scope(env); t != True {
+			return t
+		}
+		return when(env)
+	}
+}
+
+// fires reports whether the rule applies, as far as the condition given leaves it
+// open.
+func (c *compiled) fires(env *Env, condition condition) bool {
+	if env.Resource == nil && c.free != nil {
+		condition = c.free
+	}
+	if condition == nil {
+		return true
+	}
+	return fires(c.rule.Effect, condition(env))
+}
+
+// evaluate says what fires decides by, and why it is neither true nor false.
+func (c *compiled) evaluate(env *Env) (Truth, error) {
+	if env.Resource != nil || c.free == nil {
+		return evaluate(Condition(c.rule), env)
+	}
+	if c.rule.Effect == Forbid {
+		free := *c.rule
+		free.Resource = Scope{}
+		if t, _ := evaluate(Condition(&free), env); t == False {
+			return False, nil
+		}
+	}
+	return Neither, errNoObject
+}
+
+// evaluate asks Eval for the truth of a condition, with an error exactly for
+// neither.
+func evaluate(e *Expr, env *Env) (Truth, error) {
+	v, err := Eval(e, env)
+	if err == nil && v.Kind() != sallyport.KindBool {
+		err = expected(sallyport.KindBool, v)
+	}
+	return truthOf(v, err), err
+}

@@ -1,0 +1,212 @@
+package rule
+
+import (
+	"iter"
+
+	"github.com/sallyport-auth/sallyport"
+)
+
+// An index finds the rules of one action by type of resource.
+type index struct {
+	untyped bucket // rules for resources of any type
+	typed   map[string]*bucket
+	buckets []*bucket // the typed ones
+}
+
+func (x *index) add(c *compiled) {
+	typ := c.rule.Resource.Type
+	if typ == "" {
+		typ = c.rule.Resource.Is.Type
+	}
+	if typ == "" {
+		x.untyped.add(c)
+		return
+	}
+	if x.typed == nil {
+		x.typed = map[string]*bucket{}
+	}
+	b := x.typed[typ]
+	if b == nil {
+		b = new(bucket)
+		x.typed[typ], x.buckets = b, append(x.buckets, b)
+	}
+	b.add(c)
+}
+
+func (x *index) empty() bool { return len(x.untyped.rules) == 0 && x.typed == nil }
+
+// of yields the rules that could apply to a resource of a type, "" for any.
+func (x *index) of(typ string) iter.Seq[*bucket] {
+	return func(yield func(*bucket) bool) {
+		if !yield(&x.untyped) {
+			return
+		}
+		if typ != "" {
+			if b := x.typed[typ]; b != nil {
+				yield(b)
+			}
+			return
+		}
+		for _, b := range x.buckets {
+			if !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (x *index) first(env *Env, effect Effect) *Rule {
+	if r := x.untyped.effect(effect).first(env); r != nil {
+		return r
+	}
+	if env.Resource != nil {
+		if len(x.buckets) > 0 {
+			if b := x.typed[env.Resource.UID().Type]; b != nil {
+				return b.effect(effect).first(env)
+			}
+		}
+		return nil
+	}
+	if effect == Permit {
+		return nil // it would have to be sure of the resource
+	}
+	for _, b := range x.buckets {
+		if r := b.forbids.first(env); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// A bucket holds the rules of one action and type of resource.
+type bucket struct {
+	rules            []*compiled
+	forbids, permits shelf
+	reads            map[string]bool // attributes of the principal
+}
+
+func (b *bucket) add(c *compiled) {
+	b.rules = append(b.rules, c)
+	b.effect(c.rule.Effect).add(c)
+	for _, name := range c.reads {
+		if b.reads == nil {
+			b.reads = map[string]bool{}
+		}
+		b.reads[name] = true
+	}
+}
+
+func (b *bucket) effect(e Effect) *shelf {
+	if e == Permit {
+		return &b.permits
+	}
+	return &b.forbids
+}
+
+// A shelf holds the rules of a bucket that have the same effect.
+type shelf struct {
+	anywhere            []*compiled
+	principal, resource literals
+}
+
+func (s *shelf) add(c *compiled) {
+	switch c.keys.place {
+	case anywhere:
+		s.anywhere = append(s.anywhere, c)
+	case principalIs, principalIn:
+		s.principal.add(c)
+	case resourceIs, resourceIn:
+		s.resource.add(c)
+	}
+}
+
+func (s *shelf) first(env *Env) *Rule {
+	for _, c := range s.anywhere {
+		if c.fires(env, c.full) {
+			return c.rule
+		}
+	}
+	if s.principal.all != nil {
+		if r := s.principal.first(env, env.Principal); r != nil {
+			return r
+		}
+	}
+	if s.resource.all != nil {
+		return s.resource.first(env, env.Resource)
+	}
+	return nil
+}
+
+// Literals find rules by a principal or a resource that they name.
+type literals struct {
+	is, in map[string][]keyed // by identifier: hashing a type beside it takes twice as long
+	all    []*compiled
+	within []*compiled // those of in
+}
+
+// A keyed is a rule under one of its keys.
+type keyed struct {
+	key sallyport.UID
+	*compiled
+}
+
+func (l *literals) add(c *compiled) {
+	l.all = append(l.all, c)
+	m := &l.is
+	if c.keys.place >= principalIn {
+		m = &l.in
+		l.within = append(l.within, c)
+	}
+	if *m == nil {
+		*m = map[string][]keyed{}
+	}
+	for _, u := range c.keys.uids {
+		(*m)[u.ID] = append((*m)[u.ID], keyed{u, c})
+	}
+}
+
+func (l *literals) first(env *Env, who Entity) *Rule {
+	if who == nil {
+		return firstOf(env, l.all)
+	}
+	u := who.UID()
+	if l.is != nil {
+		if r := firstKeyed(env, l.is[u.ID], u); r != nil {
+			return r
+		}
+	}
+	if l.in == nil {
+		return nil
+	}
+	ancestry, ok := who.(Ancestry)
+	if !ok {
+		return firstOf(env, l.within)
+	}
+	if r := firstKeyed(env, l.in[u.ID], u); r != nil {
+		return r
+	}
+	for _, a := range ancestry.Ancestors() {
+		if r := firstKeyed(env, l.in[a.ID], a); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func firstOf(env *Env, rules []*compiled) *Rule {
+	for _, c := range rules {
+		if c.fires(env, c.full) {
+			return c.rule
+		}
+	}
+	return nil
+}
+
+func firstKeyed(env *Env, rules []keyed, key sallyport.UID) *Rule {
+	for i := range rules {
+		if k := &rules[i]; k.key == key && k.fires(env, k.rest) {
+			return k.rule
+		}
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-auth/sallyport"
+)
+
+// Config is what [Compile] has to know beside the rules.
+type Config struct {
+	// Actions are the actions there are, each with all groups that it is in, at any
+	// depth. An action that is not among them is in no group.
+	Actions map[sallyport.UID][]sallyport.UID
+}
+
+// A Set is a policy's rules, ready to decide. What a decision costs depends on
+// the rules that could apply to it, not on how many there are: they are found by
+// action, by type of resource, and by the principal or resource that they name.
+//
+// A Set is immutable and safe for concurrent use, but an [Env] is not: it belongs
+// to one query. The nil Set has no rules.
+type Set struct {
+	rules   []*Rule
+	actions map[string][]action // by identifier
+	any     []*index            // for an action that no rule names
+}
+
+// An action has the indexes that count for it: its own, those of its groups, and
+// that of the rules for every action.
+type action struct {
+	uid     sallyport.UID
+	indexes []*index
+}
+
+// Compile returns the set of the rules. It keeps the slice, which must not
+// change. The error joins all problems: rules that have no id, or one that
+// another rule has.
+func Compile(rules []Rule, c Config) (*Set, error) {
+	s := &Set{rules: make([]*Rule, len(rules)), actions: map[string][]action{}}
+	ids := make(map[string]*Rule, len(rules))
+	named := map[sallyport.UID]*index{}
+	every := new(index)
+	var problems []error
+	for i := range rules {
+		r := &rules[i]
+		s.rules[i] = r
+		if other := ids[r.ID]; other != nil || r.ID == "" {
+			problems = append(problems, duplicate(r, other))
+			continue
+		}
+		ids[r.ID] = r
+		compiled := newCompiled(r, i)
+		if r.Actions == nil {
+			every.add(compiled)
+		}
+		for j, a := range r.Actions {
+			if slices.Contains(r.Actions[:j], a) {
+				continue
+			}
+			if named[a] == nil {
+				named[a] = new(index)
+			}
+			named[a].add(compiled)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	s.index(named, every, c)
+	return s, nil
+}
+
+func duplicate(r, other *Rule) error {
+	at := fmt.Sprintf("%s:%d:%d", r.Source.File, r.Source.Line, r.Source.Column)
+	if other == nil {
+		return fmt.Errorf("%s: a rule has no id", at)
+	}
+	return fmt.Errorf("%s: rule %q has the id of the one at %s:%d:%d", at, r.ID, other.Source.File, other.Source.Line, other.Source.Column)
+}
+
+// index collects for each action the indexes that count for it.
+func (s *Set) index(named map[sallyport.UID]*index, every *index, c Config) {
+	if !every.empty() {
+		s.any = []*index{every}
+	}
+	add := func(a sallyport.UID) {
+		var found []*index
+		for _, u := range append([]sallyport.UID{a}, c.Actions[a]...) {
+			if x := named[u]; x != nil && !slices.Contains(found, x) {
+				found = append(found, x)
+			}
+		}
+		if found != nil {
+			s.actions[a.ID] = append(s.actions[a.ID], action{a, append(found, s.any...)})
+		}
+	}
+	for a := range c.Actions {
+		add(a)
+	}
+	for a := range named {
+		if _, ok := c.Actions[a]; !ok {
+			add(a)
+		}
+	}
+}
+
+// indexes returns those that count for an action.
+func (s *Set) indexes(a sallyport.UID) []*index {
+	if s == nil {
+		return nil
+	}
+	for i := range s.actions[a.ID] {
+		if found := &s.actions[a.ID][i]; found.uid == a {
+			return found.indexes
+		}
+	}
+	return s.any
+}
+
+// Rules returns the rules in the order of their source. The caller must not
+// change them.
+func (s *Set) Rules() []*Rule {
+	if s == nil {
+		return nil
+	}
+	return s.rules
+}
+
+// Forbidden returns a rule that forbids the query, which it does unless its
+// condition surely does not hold, or nil. If several do, it is always the same
+// one for the same query, but not always the first.
+//
+// Without a resource, a forbid that its scope limits to some resources counts
+// unless the rest of it surely does not hold: the object that is not there might
+// be one of them.
+func (s *Set) Forbidden(env *Env) *Rule { return s.first(env, Forbid) }
+
+// Permitted returns a rule that permits the query, which it does where its
+// condition surely holds, or nil. Like [Set.Forbidden] it chooses among several,
+// and leaves the other effect out of account.
+func (s *Set) Permitted(env *Env) *Rule { return s.first(env, Permit) }
+
+func (s *Set) first(env *Env, effect Effect) *Rule {
+	for _, x := range s.indexes(env.Action) {
+		if r := x.first(env, effect); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// Candidates returns the rules that could apply to some resource of a type and to
+// some principal, in the order of their source. The type "" is every type.
+func (s *Set) Candidates(action sallyport.UID, resourceType string) []*Rule {
+	var found []*Rule
+	for _, c := range s.candidates(action, resourceType) {
+		found = append(found, c.rule)
+	}
+	return found
+}
+
+func (s *Set) candidates(action sallyport.UID, resourceType string) []*compiled {
+	var found []*compiled
+	for _, x := range s.indexes(action) {
+		for b := range x.of(resourceType) {
+			found = append(found, b.rules...)
+		}
+	}
+	slices.SortFunc(found, func(a, b *compiled) int { return a.order - b.order })
+	return slices.Compact(found) // a rule may name both an action and a group of it
+}
+
+// Mentions reports whether a candidate reads the principal's attribute attr, so
+// that another value of it might change a decision.
+func (s *Set) Mentions(action sallyport.UID, resourceType, attr string) bool {
+	for _, x := range s.indexes(action) {
+		for b := range x.of(resourceType) {
+			if b.reads[attr] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A Result is all that the rules say of a query, as Cedar reports it.
+type Result struct {
+	Allow   bool      // no rule forbids and one permits
+	Reasons []*Rule   // all that forbid, or else all that permit
+	Errors  []Failure // of every rule that was neither true nor false
+}
+
+// A Failure is why a rule's condition was neither true nor false.
+type Failure struct {
+	Rule *Rule
+	Err  error
+}
+
+// Evaluate asks every candidate with [Eval]: slower than [Set.Forbidden] and
+// [Set.Permitted], and always of the same mind. A forbid that errs is among the
+// reasons as well as among the errors; Cedar drops it.
+func (s *Set) Evaluate(env *Env) Result {
+	var result Result
+	var permits []*Rule
+	for _, c := range s.candidates(env.Action, env.resourceType()) {
+		truth, err := c.evaluate(env)
+		if err != nil {
+			result.Errors = append(result.Errors, Failure{c.rule, err})
+		}
+		switch {
+		case !fires(c.rule.Effect, truth):
+		case c.rule.Effect == Permit:
+			permits = append(permits, c.rule)
+		default:
+			result.Reasons = append(result.Reasons, c.rule)
+		}
+	}
+	if result.Reasons == nil && permits != nil {
+		result.Allow, result.Reasons = true, permits
+	}
+	return result
+}
+
+// fires reports whether a rule does what its effect says.
+func fires(effect Effect, t Truth) bool {
+	if effect == Permit {
+		return t == True
+	}
+	return t != False
+}
+
+// resourceType returns the type of the resource, "" for none.
+func (env *Env) resourceType() string {
+	if env.Resource == nil {
+		return ""
+	}
+	return env.Resource.UID().Type
+}
