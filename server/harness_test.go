@@ -40,6 +40,8 @@ type house struct {
 	http  *httptest.Server
 	owner string // subject who owns note 1
 	log   *lockedBuffer
+
+	checked *description // every exchange is held against it
 }
 
 // lockedBuffer collects the log of a server.
@@ -74,6 +76,7 @@ func open(t *testing.T, change ...func(*server.Config)) *house {
 func openOn(t *testing.T, db account.Store, change ...func(*server.Config)) *house {
 	t.Helper()
 	h := &house{T: t, log: &lockedBuffer{}}
+	h.checked = describe(h)
 	h.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Server.ServeHTTP(w, r) }))
 	h.http.StartTLS()
 	t.Cleanup(h.http.Close)
@@ -220,7 +223,9 @@ func (c *caller) do(method, path string, body ...string) *answer {
 	if err != nil {
 		c.h.Fatal(err)
 	}
-	return &answer{c.h, method + " " + path, resp.StatusCode, resp.Header, string(text)}
+	a := &answer{c.h, method + " " + path, resp.StatusCode, resp.Header, string(text)}
+	c.h.checked.check(r, strings.Join(body, ""), a)
+	return a
 }
 
 // want checks the status, and the problem code if one is named.

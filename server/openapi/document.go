@@ -130,7 +130,7 @@ func Patterns(base string) iter.Seq[string] {
 }
 
 // describe makes the document of the routes that are there.
-func (h *Handler) describe(routes iter.Seq[sallyport.Route]) document {
+func (h *Handler) describe(routes iter.Seq[sallyport.Route]) (document, error) {
 	d := document{
 		OpenAPI:  "3.1.0",
 		Info:     info{h.Service, introduction, apiVersion},
@@ -148,7 +148,36 @@ func (h *Handler) describe(routes iter.Seq[sallyport.Route]) document {
 			return door, ok
 		})
 	}
-	return d
+	return d, d.prune()
+}
+
+var reference = regexp.MustCompile(`"#/components/schemas/([^"]+)"`)
+
+// prune leaves out the schemas that nothing refers to on this server.
+func (d *document) prune() error {
+	open, err := encode([]any{d.Paths, d.Components.Responses})
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for len(open) > 0 {
+		var found []byte
+		for _, m := range reference.FindAllSubmatch(open, -1) {
+			name := string(m[1])
+			if used[name] || !d.Components.Schemas.has(name) {
+				continue
+			}
+			used[name] = true
+			s, err := encode(d.Components.Schemas.at(name))
+			if err != nil {
+				return err
+			}
+			found = append(found, s...)
+		}
+		open = found
+	}
+	d.Components.Schemas = slices.DeleteFunc(d.Components.Schemas, func(s member[schema]) bool { return !used[s.name] })
+	return nil
 }
 
 func (h *Handler) schemes() ordered[scheme] {

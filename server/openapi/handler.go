@@ -47,7 +47,11 @@ type published struct {
 }
 
 func (h *Handler) publish(rt *sallyport.Routes) (published, error) {
-	body, err := encode(h.describe(rt.All()))
+	d, err := h.describe(rt.All())
+	if err != nil {
+		return published{}, fmt.Errorf("describing the API: %w", err)
+	}
+	body, err := encode(d)
 	if err != nil {
 		return published{}, fmt.Errorf("writing the API description: %w", err)
 	}

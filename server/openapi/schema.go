@@ -14,7 +14,6 @@ type schema struct {
 	Minimum     *int            `json:"minimum,omitempty"`
 	Maximum     *int            `json:"maximum,omitempty"`
 	MinItems    int             `json:"minItems,omitempty"`
-	MaxItems    int             `json:"maxItems,omitempty"`
 	Items       *schema         `json:"items,omitempty"`
 	Properties  ordered[schema] `json:"properties,omitempty"`
 	Required    []string        `json:"required,omitempty"`
@@ -24,17 +23,16 @@ type schema struct {
 
 // The values.
 var (
-	text     = schema{Type: "string"}
-	boolean  = schema{Type: "boolean"}
-	integer  = schema{Type: "integer"}
-	number   = schema{Type: "number"}
-	moment   = schema{Type: "string", Format: "date-time"}
-	address  = schema{Type: "string", Format: "uri"}
-	secret   = schema{Type: "string", Format: "password"}
-	texts    = listOf(text)
-	names    = schema{Type: "object", Others: text} // text by name
-	free     = schema{Type: "object", Others: true} // whatever members
-	anything = schema{}
+	text    = schema{Type: "string"}
+	boolean = schema{Type: "boolean"}
+	integer = schema{Type: "integer"}
+	number  = schema{Type: "number"}
+	moment  = schema{Type: "string", Format: "date-time"}
+	address = schema{Type: "string", Format: "uri"}
+	secret  = schema{Type: "string", Format: "password"}
+	texts   = listOf(text)
+	names   = schema{Type: "object", Others: text} // text by name
+	free    = schema{Type: "object", Others: true} // whatever members
 )
 
 // ref is the schema of that name among those of the groups.
@@ -95,9 +93,8 @@ func (s schema) or(value any) schema { s.Default = value; return s }
 // between bounds a number.
 func (s schema) between(least, most int) schema { s.Minimum, s.Maximum = &least, &most; return s }
 
-// some asks for at least one item, at most says how many there can be.
-func (s schema) some() schema        { s.MinItems = 1; return s }
-func (s schema) atMost(n int) schema { s.MaxItems = n; return s }
+// some asks for at least one item.
+func (s schema) some() schema { s.MinItems = 1; return s }
 
 // orNull lets the value be null.
 func (s schema) orNull() schema {

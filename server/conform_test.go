@@ -1,0 +1,377 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/server"
+	"github.com/sallyport-auth/sallyport/server/internal/conform"
+	"github.com/sallyport-auth/sallyport/server/openapi"
+)
+
+// A description holds every exchange with a house against the house's own
+// OpenAPI document.
+type description struct {
+	h        *house
+	document func() *conform.Document
+
+	mu   sync.Mutex
+	seen map[string]bool // "signIn 401 invalid_credentials"
+}
+
+func describe(h *house) *description {
+	return &description{h: h, seen: map[string]bool{}, document: sync.OnceValue(func() *conform.Document {
+		w := httptest.NewRecorder()
+		h.Server.ServeHTTP(w, httptest.NewRequest("GET", "/auth/openapi.json", nil))
+		d, err := conform.Parse(w.Body.Bytes())
+		if err != nil {
+			h.Errorf("GET /auth/openapi.json: %d\n%v", w.Code, err)
+			return &conform.Document{}
+		}
+		return d
+	})}
+}
+
+// ours matches the paths that the document describes all of.
+var ours = regexp.MustCompile(`^/($|auth/|access/|\.well-known/|healthz$|readyz$)`)
+
+func (d *description) check(r *http.Request, body string, a *answer) {
+	d.h.Helper()
+	o := d.document().Find(r.Method, r.URL.Path)
+	switch {
+	case sallyport.Navigation(r) && a.status >= 300 && a.status != http.StatusSeeOther: // a page for a person
+		return
+	case o == nil:
+		if ours.MatchString(r.URL.Path) && a.status != 404 && a.status != 405 && r.Method != "OPTIONS" && !strings.Contains(r.URL.Path, "/assets/") {
+			d.h.Errorf("%s is not described, and answers %d", a.what, a.status)
+		}
+		return
+	case sallyport.Navigation(r) && a.status == http.StatusSeeOther && !slices.Contains(o.Answers, "303"): // to sign-in
+		return
+	}
+	x := &conform.Exchange{
+		Method: r.Method, URL: r.URL, Header: r.Header, Body: []byte(body),
+		Status: a.status, AnswerHeader: a.header, Answer: []byte(a.body),
+	}
+	if err := d.document().Check(o, x); err != nil {
+		d.h.Errorf("%s is not as described: %v", a.what, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen[o.ID+" "+x.Names()] = true
+}
+
+func TestTheDescriptionIsServed(t *testing.T) {
+	h := open(t)
+	a := h.nobody().do("GET", "/auth/openapi.json").want(200)
+	if a.header.Get("Cache-Control") != "public, max-age=600" || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("%v", a.header)
+	}
+	if !strings.Contains(a.body, `"servers":[{"url":"`+h.URL+`"}]`) || !strings.Contains(a.body, `"name":"__Host-sallyport"`) {
+		t.Errorf("%.2000s", a.body)
+	}
+	if again := h.nobody().do("GET", "/auth/openapi.json").want(200); again.body != a.body {
+		t.Error("it is not the same twice")
+	}
+	r, _ := http.NewRequest("GET", h.URL+"/auth/openapi.json", nil)
+	r.Header.Set("If-None-Match", a.header.Get("ETag"))
+	resp, err := h.http.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotModified {
+		t.Errorf("with its ETag: %d", resp.StatusCode)
+	}
+}
+
+func TestTheDescriptionIsOfTheServerAsItIs(t *testing.T) {
+	h := open(t, func(c *server.Config) { c.BasePath, c.ClosedRegistration = "/id", true })
+	w := httptest.NewRecorder()
+	h.Server.ServeHTTP(w, httptest.NewRequest("GET", "/id/openapi.json", nil))
+	body := w.Body.String()
+	if !strings.Contains(body, `"/id/login"`) || strings.Contains(body, `"/auth/`) || strings.Contains(body, `"/id/register"`) {
+		t.Errorf("%.2000s", body)
+	}
+}
+
+func TestEveryRouteIsDescribed(t *testing.T) {
+	h := open(t)
+	described := slices.Collect(openapi.Patterns("/auth"))
+	for ro := range h.Routes.All() {
+		_, path, _ := strings.Cut(ro.Pattern, " ")
+		path = strings.TrimSuffix(path, "{$}")
+		if ours.MatchString(path) && !strings.Contains(path, "/assets/") && !slices.Contains(described, ro.Pattern) {
+			t.Errorf("%s is not described: see package openapi", ro.Pattern)
+		}
+	}
+	routes := map[string]bool{}
+	for ro := range h.Routes.All() {
+		routes[ro.Pattern] = true
+		method, path, _ := strings.Cut(strings.TrimSuffix(ro.Pattern, "{$}"), " ")
+		if o := h.checked.document().Find(method, path); o != nil && o.Permission != ro.Action {
+			t.Errorf("%s needs %q, and the description says %q", ro.Pattern, ro.Action, o.Permission)
+		}
+	}
+	for _, pattern := range described {
+		if !routes[pattern] {
+			t.Errorf("%s is described, and not there", pattern)
+		}
+	}
+	if n := len(h.checked.document().Operations); n != len(described) {
+		t.Errorf("%d operations of %d routes", n, len(described))
+	}
+}
+
+// TestEveryOperationDoesWhatIsDescribed goes through each operation, until every
+// answer that its description names was given. The harness holds each answer
+// against the description.
+func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
+	h := open(t)
+	link, err := h.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	setUp := strings.TrimPrefix(link, h.URL)
+	boss := h.nobody()
+	steps := []struct {
+		what string
+		do   func()
+	}{
+		{"set-up", func() {
+			h.nobody().do("GET", setUp).want(200)
+			refuseBodies(boss, "POST", setUp)
+			h.nobody().do("POST", setUp, `{"username":"boss","password":"short"}`).want(422, "weak_password")
+			form(h.nobody()).do("POST", setUp, "username=boss&password=short").want(422)
+			boss.id = boss.do("POST", setUp, `{"username":"boss","password":"`+pass+`"}`).want(201).user()
+			h.nobody().do("GET", setUp).want(404)
+			h.nobody().do("POST", setUp, `{"username":"x","password":"`+pass+`"}`).want(404)
+		}},
+		{"set-up by the page", func() {
+			other := open(t) // because a house is set up once
+			other.checked = h.checked
+			link, err := other.SetupLink(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			form(other.nobody()).do("POST", strings.TrimPrefix(link, other.URL), "username=boss&password="+typed).want(303)
+		}},
+		{"pages", func() { driveEveryPage(h, boss) }},
+		{"sign-in", func() { driveSignIn(h) }},
+		{"one's own account", func() { driveOwnAccount(h) }},
+		{"users", func() { driveUsers(boss) }},
+		{"roles", func() { driveRoles(boss) }},
+		{"sessions, keys and audit", func() { driveTheRest(boss) }},
+		{"refusals", func() { driveRefusals(h, boss) }},
+	}
+	for _, step := range steps {
+		ok := t.Run(step.what, func(t *testing.T) {
+			h.T = t
+			step.do()
+		})
+		if h.T = t; !ok {
+			return
+		}
+	}
+	h.checked.complete(t)
+}
+
+// complete fails for every answer that is described and was not given. Anything
+// can be unavailable, and any policy can ask for a fresher sign-in; other tests
+// do that.
+func (d *description) complete(t *testing.T) {
+	exceptions := []string{"503 unavailable", "503", "401 step_up_required"}
+	for _, o := range d.document().Operations {
+		for _, names := range o.Answers {
+			if !d.seen[o.ID+" "+names] && !slices.Contains(exceptions, names) {
+				t.Errorf("%s %s (%s): %s was never the answer", o.Method, o.Path, o.ID, names)
+			}
+		}
+	}
+}
+
+// typed is the password as a form has it.
+var typed = strings.ReplaceAll(pass, " ", "+")
+
+// form is a caller that posts as a page does.
+func form(c *caller) *caller {
+	return c.with("Sec-Fetch-Mode", "navigate").with("Content-Type", "application/x-www-form-urlencoded")
+}
+
+func driveEveryPage(h *house, boss *caller) {
+	for _, path := range []string{"/auth/login", "/auth/register", "/healthz", "/readyz", "/auth/openapi.json", "/.well-known/jwks.json"} {
+		h.nobody().do("GET", path).want(200)
+	}
+	boss.do("GET", "/auth/").want(200)
+	h.nobody().do("GET", "/").want(303)
+	ann := form(h.nobody())
+	ann.do("POST", "/auth/register", "username=typist&password="+typed).want(303)
+	ann.do("POST", "/auth/logout").want(303)
+	ann.do("POST", "/auth/login", "identifier=typist&password="+typed).want(303)
+}
+
+func driveSignIn(h *house) {
+	eve := h.program("eve")
+	n := h.nobody()
+	n.do("POST", "/auth/register", `{"username":"EVE","password":"`+pass+`"}`).want(409, "username_taken")
+	n.do("POST", "/auth/register", `{"username":"adam","password":"short"}`).want(422, "weak_password")
+	for _, mode := range []string{``, `,"mode":"cookie"`, `,"mode":"refresh_cookie"`} {
+		h.nobody().do("POST", "/auth/login", `{"username":"eve","password":"`+pass+`"`+mode+`}`).want(200)
+	}
+	n.do("POST", "/auth/refresh", `{"refresh_token":"`+eve.tokens.Refresh+`"}`).want(200).into(&eve.tokens)
+	n.do("POST", "/auth/refresh", `{"refresh_token":"sp_rt_x"}`).want(401, "invalid_token")
+	n.do("POST", "/auth/refresh").want(401, "unauthenticated")
+	same := h.nobody()
+	same.do("POST", "/auth/login", `{"username":"eve","password":"`+pass+`","mode":"refresh_cookie"}`).want(200)
+	same.do("POST", "/auth/refresh").want(200)
+	same.with("Origin", "https://evil.example").do("POST", "/auth/refresh").want(403, "cross_origin")
+	eve.do("POST", "/auth/logout", `{"everywhere":true}`).want(204)
+	for range 5 {
+		n.do("POST", "/auth/login", `{"username":"guess","password":"wrong"}`).want(401, "invalid_credentials")
+	}
+	n.do("POST", "/auth/login", `{"username":"guess","password":"wrong"}`).want(429, "rate_limited")
+}
+
+func driveOwnAccount(h *house) {
+	carl := h.browser("carl")
+	h.nobody().do("POST", "/auth/login", `{"username":"carl","password":"`+pass+`"}`).want(200)
+	carl.do("GET", "/auth/me").want(200)
+	carl.do("DELETE", "/auth/sessions/"+firstOf(carl.do("GET", "/auth/sessions").want(200))).want(204)
+	carl = h.nobody()
+	carl.id = carl.do("POST", "/auth/login", `{"username":"carl","password":"`+pass+`","mode":"cookie"}`).want(200).user()
+	carl.do("DELETE", "/auth/sessions").want(204)
+	carl.do("DELETE", "/auth/sessions/ses_x").want(404, "not_found")
+
+	var key struct{ ID, Key string }
+	carl.do("POST", "/auth/api-keys", `{"name":"ci","scopes":["account:*"],"expires_at":null}`).want(201).into(&key)
+	limited := h.nobody().bearer(key.Key)
+	limited.do("GET", "/auth/me").want(200)
+	limited.do("POST", "/auth/api-keys", `{"name":"more","scopes":["account:read"]}`).want(401, "step_up_required")
+	for scope, code := range map[string]string{"account:read": "insufficient_scope", "account:write": "forbidden"} {
+		token := signed(h, carl.id, func(cl *token.Claims) { cl.Scopes, cl.AuthTime = []string{scope}, time.Now() })
+		h.nobody().bearer(token).do("POST", "/auth/api-keys", `{"name":"more","scopes":["*"]}`).want(403, code)
+	}
+	carl.do("GET", "/auth/api-keys").want(200)
+	carl.do("DELETE", "/auth/api-keys/"+key.ID).want(204)
+	carl.do("DELETE", "/auth/api-keys/"+key.ID).want(404, "not_found")
+
+	change := func(current, next string) *answer {
+		return carl.do("POST", "/auth/password", `{"current_password":"`+current+`","new_password":"`+next+`"}`)
+	}
+	change(pass, "short").want(422, "weak_password")
+	change(pass, "a lighthouse made of cork").want(204)
+	for range 5 {
+		change("wrong", pass).want(401, "invalid_credentials")
+	}
+	change("wrong", pass).want(429, "rate_limited")
+}
+
+// firstOf is the id of the first item of a list.
+func firstOf(a *answer) string {
+	a.h.Helper()
+	var l struct{ Items []struct{ ID, KID string } }
+	a.into(&l)
+	if len(l.Items) == 0 {
+		a.h.Fatalf("%s: an empty list", a.what)
+	}
+	return l.Items[0].ID + l.Items[0].KID
+}
+
+const api = "/auth/admin/api"
+
+func driveUsers(boss *caller) {
+	dora := boss.do("POST", api+"/users", `{"username":"dora","email":"dora@b.example","password":"`+pass+`","roles":["editor"]}`).want(201)
+	boss.do("POST", api+"/users", `{"username":"dora"}`).want(409, "username_taken")
+	boss.do("POST", api+"/users", `{"username":"emil","password":"short"}`).want(422, "weak_password")
+	boss.do("GET", api+"/users?q=do&status=active&limit=1&cursor=").want(200)
+	boss.do("GET", api+"/users?limit=1").want(200)
+	var u struct{ ID string }
+	dora.into(&u)
+	for _, path := range []string{api + "/users/" + u.ID, api + "/users/" + boss.id, api + "/users/usr_x"} {
+		own, none := strings.HasSuffix(path, boss.id), strings.HasSuffix(path, "usr_x")
+		boss.do("GET", path).want(pick(none, 404, 200))
+		boss.do("POST", path+"/disable").want(pick(none, 404, pick(own, 409, 204)))
+		boss.do("POST", path+"/enable").want(pick(none, 404, 204))
+		boss.do("PUT", path+"/roles/member").want(pick(none, 404, 204))
+		boss.do("DELETE", path+"/roles/admin").want(pick(none, 404, pick(own, 409, 204)))
+		boss.do("GET", api+"/assignments?user="+path[len(api+"/users/"):]).want(pick(none, 404, 200))
+		boss.do("DELETE", path).want(pick(none, 404, pick(own, 409, 204)))
+	}
+}
+
+func pick(first bool, a, b int) int {
+	if first {
+		return a
+	}
+	return b
+}
+
+func driveRoles(boss *caller) {
+	role := api + "/roles/clerk"
+	boss.do("GET", role).want(404, "not_found")
+	boss.do("PUT", role, `{"permissions":["note:stamp"],"inherits":["member"]}`).want(200)
+	boss.do("GET", role).want(200)
+	boss.do("GET", api+"/roles").want(200)
+	old := boss.with("If-Match", `"old"`)
+	old.do("PUT", role, `{"permissions":["note:stamp"]}`).want(412, "conflict")
+	old.do("DELETE", role).want(412, "conflict")
+	boss.do("DELETE", role).want(204)
+	boss.do("DELETE", role).want(404, "not_found")
+}
+
+func driveTheRest(boss *caller) {
+	h := boss.h
+	fred := h.browser("fred")
+	boss.do("DELETE", api+"/sessions/"+firstOf(boss.do("GET", api+"/sessions?user="+fred.id).want(200))).want(204)
+	boss.do("DELETE", api+"/sessions/ses_x").want(404, "not_found")
+	boss.do("DELETE", api+"/sessions?user="+fred.id).want(204)
+	boss.do("POST", api+"/keys/rotate").want(204)
+	boss.do("DELETE", api+"/keys/"+firstOf(boss.do("GET", api+"/keys").want(200))).want(204)
+	boss.do("DELETE", api+"/keys/x").want(404, "not_found")
+	boss.do("GET", api+"/keys").want(200)
+	boss.do("GET", api+"/audit?limit=200").want(200)
+	boss.do("GET", api+"/audit?actor="+boss.id+"&action=user.add&target=x").want(200)
+}
+
+// driveRefusals makes every operation refuse what none of its kind takes.
+func driveRefusals(h *house, boss *caller) {
+	h.Helper()
+	member := h.browser("gus")
+	boss.do("GET", "/auth/me").want(200)
+	var narrow struct{ Key string }
+	boss.do("POST", "/auth/api-keys", `{"name":"narrow","scopes":["note:read"]}`).want(201).into(&narrow)
+	key := h.nobody().with("X-API-Key", narrow.Key)
+	for _, o := range h.checked.document().Operations {
+		path := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(o.Path, "none_x")
+		var bodies []string
+		if o.HasBody() {
+			bodies = []string{`{}`}
+			if o.ID != "setUp" { // whose code has been used
+				refuseBodies(boss, o.Method, path)
+			}
+		}
+		boss.do(o.Method, path+"?access_token=x").want(400, "invalid_request")
+		h.nobody().do(o.Method, path, bodies...)
+		h.nobody().bearer("garbage").do(o.Method, path, bodies...)
+		member.with("Origin", "https://evil.example").do(o.Method, path, bodies...)
+		key.do(o.Method, path, bodies...)
+		if strings.Contains(path, "/admin/") {
+			member.do(o.Method, path, bodies...).want(403, "forbidden")
+		}
+	}
+}
+
+func refuseBodies(c *caller, method, path string) {
+	c.h.Helper()
+	c.do(method, path, `{"x":"`+strings.Repeat("x", 70<<10)+`"}`).want(413, "payload_too_large")
+	c.with("Content-Type", "text/plain").do(method, path, `x`).want(415, "invalid_request")
+	c.do(method, path, `{"unknown":1}`).want(400, "invalid_request")
+}
