@@ -166,6 +166,42 @@ func operations() []operation {
 				return s.DeleteRole(ctx, "moderator", nil, origin(""))
 			}
 		}},
+		{name: "DeleteRole with grants", prepare: func(n *node) func(context.Context, *account.Service) error {
+			role := newName()
+			n.must(n.PutRole(n.t.Context(), authz.Role{Name: role}, nil, origin("")))
+			n.must(n.Grant(n.t.Context(), postGrant(authz.RoleGrantee, role), origin("")))
+			return func(ctx context.Context, s *account.Service) error { return s.DeleteRole(ctx, role, nil, origin("")) }
+		}},
+		{name: "Delete of somebody with grants", prepare: func(n *node) func(context.Context, *account.Service) error {
+			u := n.member().User
+			n.must(n.Grant(n.t.Context(), postGrant(authz.SubjectGrantee, u.ID), origin("")))
+			return func(ctx context.Context, s *account.Service) error { return s.Delete(ctx, u.ID, origin("")) }
+		}},
+		{name: "Grant", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.Grant(ctx, postGrant(authz.SubjectGrantee, first.User.ID), origin(""))
+		})},
+		{name: "Grant to a role", prepare: plain(func(ctx context.Context, s *account.Service) error {
+			return s.Grant(ctx, postGrant(authz.RoleGrantee, "member"), origin(""))
+		})},
+		{name: "Ungrant", prepare: func(n *node) func(context.Context, *account.Service) error {
+			g := postGrant(authz.SubjectGrantee, n.member().User.ID)
+			n.must(n.Grant(n.t.Context(), g, origin("")))
+			return func(ctx context.Context, s *account.Service) error {
+				return s.Ungrant(ctx, g.Grantee, g.Resource, nil, origin(""))
+			}
+		}},
+		{name: "PublishPolicy", prepare: plain(func(ctx context.Context, s *account.Service) error {
+			_, err := s.PublishPolicy(ctx, draft("permit"), account.AnyVersion, accept, origin(""))
+			return err
+		})},
+		{name: "RollbackPolicy", prepare: func(n *node) func(context.Context, *account.Service) error {
+			v, err := n.PublishPolicy(n.t.Context(), draft("permit"), account.AnyVersion, accept, origin(""))
+			n.must(err)
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.RollbackPolicy(ctx, v.Number, "back", accept, origin(""))
+				return err
+			}
+		}},
 		{name: "EnsureRoles", prepare: plain(func(ctx context.Context, s *account.Service) error {
 			return s.EnsureRoles(ctx, []authz.Role{{Name: "one"}, {Name: "two", Inherits: []string{"one"}}})
 		})},
@@ -275,6 +311,10 @@ func (n *node) everything() (all []string) {
 		}
 		roles, err := tx.Roles.Roles(ctx)
 		errs = append(errs, add("roles", roles, err))
+		grants, err := tx.Grants.List(ctx, authz.GrantFilter{}, time.Now())
+		errs = append(errs, add("grants", grants, err))
+		versions, err := tx.Versions.History(ctx, 0, 1000)
+		errs = append(errs, add("versions", versions, err))
 		entries, err := tx.Audit.List(ctx, audit.Filter{})
 		errs = append(errs, add("audit", entries, err))
 		log, err := tx.Log.Read(ctx, 0, 10_000)

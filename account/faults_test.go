@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
@@ -54,6 +55,8 @@ func (s *faulty) tx(tx account.Tx, written *[]string) account.Tx {
 	tx.Families = faultyFamilies{tx.Families, w}
 	tx.APIKeys = faultyAPIKeys{tx.APIKeys, w}
 	tx.Roles = faultyRoles{tx.Roles, w}
+	tx.Grants = faultyGrants{tx.Grants, w}
+	tx.Versions = faultyVersions{tx.Versions, w}
 	tx.Failures = faultyFailures{tx.Failures, w}
 	tx.Audit = faultyAudit{tx.Audit, w}
 	tx.Log = faultyLog{tx.Log, w}
@@ -203,6 +206,32 @@ func (s faultyRoles) Unassign(ctx context.Context, subject, role, org string) (b
 
 func (s faultyRoles) UnassignAll(ctx context.Context, subject string) error {
 	return s.w.do("Roles.UnassignAll", func() error { return s.Store.UnassignAll(ctx, subject) })
+}
+
+type faultyGrants struct {
+	authz.GrantStore
+	w writer
+}
+
+func (s faultyGrants) Put(ctx context.Context, g authz.Grant) error {
+	return s.w.do("Grants.Put", func() error { return s.GrantStore.Put(ctx, g) })
+}
+
+func (s faultyGrants) Remove(ctx context.Context, g authz.Grantee, r sallyport.UID, permissions ...string) (int, error) {
+	return write(s.w, "Grants.Remove", func() (int, error) { return s.GrantStore.Remove(ctx, g, r, permissions...) })
+}
+
+func (s faultyGrants) RemoveAllOf(ctx context.Context, g authz.Grantee) error {
+	return s.w.do("Grants.RemoveAllOf", func() error { return s.GrantStore.RemoveAllOf(ctx, g) })
+}
+
+type faultyVersions struct {
+	authz.VersionStore
+	w writer
+}
+
+func (s faultyVersions) Publish(ctx context.Context, v authz.Version, current int64) (authz.Version, error) {
+	return write(s.w, "Versions.Publish", func() (authz.Version, error) { return s.VersionStore.Publish(ctx, v, current) })
 }
 
 type faultyFailures struct {

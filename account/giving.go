@@ -18,7 +18,20 @@ var ErrExceeds = errors.New("nobody can give or take more than they hold")
 // What counts is what the giver holds in this transaction: everywhere, or in that
 // organization if the credential acts in it. A nil giver is the system.
 func covers(ctx context.Context, tx Tx, giver *sallyport.Principal, organization string, roles []string) error {
-	if giver == nil || len(roles) == 0 {
+	if len(roles) == 0 {
+		return nil
+	}
+	return holds(ctx, tx, giver, organization, func(d *authz.Definitions) []string { return d.Permissions(roles) })
+}
+
+// coversPermissions is covers for permissions by name.
+func coversPermissions(ctx context.Context, tx Tx, giver *sallyport.Principal, organization string, permissions []string) error {
+	return holds(ctx, tx, giver, organization, func(*authz.Definitions) []string { return permissions })
+}
+
+// holds is covers for what want makes of the definitions.
+func holds(ctx context.Context, tx Tx, giver *sallyport.Principal, organization string, want func(*authz.Definitions) []string) error {
+	if giver == nil {
 		return nil
 	}
 	held, err := inForce(ctx, tx, giver.Subject, "", giver.Roles)
@@ -36,7 +49,7 @@ func covers(ctx context.Context, tx Tx, giver *sallyport.Principal, organization
 	if err != nil {
 		return err
 	}
-	permissions := definitions.Permissions(roles)
+	permissions := want(definitions)
 	if !definitions.Covers(held, permissions) || !authz.ScopeCovers(giver.Scopes, permissions) {
 		return ErrExceeds
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -76,6 +77,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 			return p, err
 		}
 		if err := tx.Members.RemoveUser(ctx, user); err != nil {
+			return p, err
+		}
+		if err := tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user}); err != nil {
 			return p, err
 		}
 		if err := tx.Users.Delete(ctx, user); err != nil {

@@ -110,8 +110,8 @@ func (s *Service) PutRole(ctx context.Context, r authz.Role, unless func(current
 	return s.redefine(ctx, "role.put", r.Name, o, plan, func(tx Tx) error { return tx.Roles.PutRole(ctx, r) })
 }
 
-// DeleteRole removes a role, also from everybody who has it. [authz.ErrNotFound]
-// if there is none; an [InvalidError] if another inherits it. unless is as for
+// DeleteRole removes a role, also from everybody who has it, and with it the grants
+// to it. [authz.ErrNotFound] if there is none; an [InvalidError] if another inherits it. unless is as for
 // [Service.PutRole].
 func (s *Service) DeleteRole(ctx context.Context, name string, unless func(current *authz.Role) error, o Origin) error {
 	if name == AdminRole {
@@ -125,8 +125,10 @@ func (s *Service) DeleteRole(ctx context.Context, name string, unless func(curre
 		return nil, authz.ErrNotFound
 	}
 	return s.redefine(ctx, "role.delete", name, o, plan, func(tx Tx) error {
-		_, err := tx.Roles.DeleteRole(ctx, name)
-		return err
+		if _, err := tx.Roles.DeleteRole(ctx, name); err != nil {
+			return err
+		}
+		return tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.RoleGrantee, ID: name})
 	})
 }
 
