@@ -39,7 +39,7 @@ func describe(r *resolved.Schema, typed []sallyport.AnyType) []sallyport.AnyType
 // attribute describes an attribute of an entity that can be in parents.
 func attribute(name string, a resolved.Attribute, parents []types.EntityType) sallyport.Attribute {
 	kind, entity := kindOf(a.Type)
-	found := sallyport.Attribute{Name: name, Kind: kind, Entity: entity, Optional: a.Optional}
+	found := sallyport.Attribute{Name: name, Kind: kind, Entity: entity, Optional: a.Optional, Nullable: a.Optional}
 	switch kind {
 	case sallyport.KindSet:
 		found.Element, found.Entity = kindOf(a.Type.(resolved.SetType).Element)

@@ -2,6 +2,7 @@ package cedar_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func whole(r rule.Rule) string {
 		s += " " + scope.Type + " " + scope.Is.String() + " " + scope.In.String() + ";"
 	}
 	if r.Actions != nil {
-		s += " actions"
+		s += fmt.Sprint(" actions ", r.Exact)
 	}
 	for _, a := range r.Actions {
 		s += " " + a.String()

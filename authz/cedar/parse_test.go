@@ -162,10 +162,10 @@ permit (principal, action in [], resource);`
 	}, {
 		ID: "posts.cedar#2", Effect: rule.Forbid,
 		Principal: rule.Scope{Is: sallyport.UID{Type: "User", ID: `a"b`}},
-		Actions:   []sallyport.UID{{Type: "Action", ID: "post:delete"}},
-		Resource:  rule.Scope{In: sallyport.UID{Type: "Folder", ID: "x"}},
-		Source:    rule.Position{File: "posts.cedar", Line: 13, Column: 1},
-		Text:      text[strings.Index(text, "forbid ("):strings.LastIndex(text, "\n")], Annotations: map[string]string{},
+		Actions:   []sallyport.UID{{Type: "Action", ID: "post:delete"}}, Exact: true,
+		Resource: rule.Scope{In: sallyport.UID{Type: "Folder", ID: "x"}},
+		Source:   rule.Position{File: "posts.cedar", Line: 13, Column: 1},
+		Text:     text[strings.Index(text, "forbid ("):strings.LastIndex(text, "\n")], Annotations: map[string]string{},
 	}, {
 		ID: "posts.cedar#3", Effect: rule.Permit, Actions: []sallyport.UID{},
 		Source: rule.Position{File: "posts.cedar", Line: 14, Column: 1},

@@ -22,7 +22,8 @@ func translate(r *rule.Rule, p *cedar.Policy) (err error) {
 	if tree.Effect == ast.EffectPermit {
 		r.Effect = rule.Permit
 	}
-	r.Principal, r.Resource, r.Actions = scope(tree.Principal), scope(tree.Resource), actions(tree.Action)
+	r.Principal, r.Resource = scope(tree.Principal), scope(tree.Resource)
+	r.Actions, r.Exact = actions(tree.Action)
 	r.When, err = condition(tree.Conditions)
 	return err
 }
@@ -48,20 +49,21 @@ func scope(n ast.IsScopeNode) rule.Scope {
 	}
 }
 
-func actions(n ast.IsActionScopeNode) []sallyport.UID {
+// actions returns the limit on actions, and whether it is "==".
+func actions(n ast.IsActionScopeNode) (found []sallyport.UID, exact bool) {
 	switch n := n.(type) {
 	case ast.ScopeTypeEq:
-		return []sallyport.UID{uid(n.Entity)}
+		return []sallyport.UID{uid(n.Entity)}, true
 	case ast.ScopeTypeIn:
-		return []sallyport.UID{uid(n.Entity)}
+		return []sallyport.UID{uid(n.Entity)}, false
 	case ast.ScopeTypeInSet:
-		found := make([]sallyport.UID, len(n.Entities))
+		found = make([]sallyport.UID, len(n.Entities))
 		for i, e := range n.Entities {
 			found[i] = uid(e)
 		}
-		return found
+		return found, false
 	default:
-		return nil
+		return nil, false
 	}
 }
 

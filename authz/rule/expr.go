@@ -106,6 +106,7 @@ type Rule struct {
 	Effect    Effect
 	Principal Scope
 	Actions   []sallyport.UID // these and what is in them; nil = every action, empty = none
+	Exact     bool            // the Actions are these only, not what is in them: action == …
 	Resource  Scope
 	When      *Expr  // nil = always
 	Message   string // its @message: a public reason
