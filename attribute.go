@@ -23,7 +23,8 @@ type Attribute struct {
 	Entity   string    // type of the entity it refers to, or of a set's entities
 	Element  ValueKind // of a set
 	Column   string    // SQL that reads it, within the caller's own SELECT; "" = it cannot be listed by
-	Optional bool      // it may be absent, and its column NULL
+	Optional bool      // in a schema: rules must ask with "has" whether it is there
+	Nullable bool      // it may be absent, and its column NULL; of what is optional anyway
 	Parent   bool      // the object is in the entity it refers to, as a policy's "in" has it
 }
 
@@ -59,7 +60,7 @@ func Int[T any](name string, get func(*T) int64) Attr[T] {
 // Time is an attribute that holds a moment; its column holds milliseconds since
 // the start of 1970 (UTC). The zero time is absent.
 func Time[T any](name string, get func(*T) time.Time) Attr[T] {
-	return attr(name, Attribute{Kind: KindTime, Optional: true}, get == nil, func(t *T) Value {
+	return attr(name, Attribute{Kind: KindTime, Nullable: true}, get == nil, func(t *T) Value {
 		if at := get(t); !at.IsZero() {
 			return TimeValue(at)
 		}
@@ -75,21 +76,23 @@ func Duration[T any](name string, get func(*T) time.Duration) Attr[T] {
 // IP is an attribute that holds an address or a range of addresses. The zero
 // Prefix is absent. It cannot be listed by.
 func IP[T any](name string, get func(*T) netip.Prefix) Attr[T] {
-	return attr(name, Attribute{Kind: KindIP, Optional: true}, get == nil, func(t *T) Value {
+	return attr(name, Attribute{Kind: KindIP, Nullable: true}, get == nil, func(t *T) Value {
 		p := get(t)
 		return IPValue(&p)
 	}).Column("")
 }
 
 // Subject is an attribute that names a user, by [Principal.Subject]. The empty
-// one is absent, in its column as "" or NULL.
+// one is absent, in its column as "" or NULL; a rule that compares it is then sure
+// of nothing, so it permits nothing. To let rules ask whether there is one, use
+// [Attr.If].
 func Subject[T any](name string, get func(*T) string) Attr[T] { return Entity(name, UserType, get) }
 
 // Entity is an attribute that names an entity of the type given, by its
 // identifier. The empty one is absent, in its column as "" or NULL.
 func Entity[T any](name, typ string, get func(*T) string) Attr[T] {
 	of := boxed(typ) // once, so that no reading of it allocates
-	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Optional: true}, get == nil, func(t *T) Value {
+	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Nullable: true}, get == nil, func(t *T) Value {
 		if id := get(t); id != "" {
 			return entity(of, id)
 		}
@@ -150,7 +153,7 @@ func (a Attr[T]) If(there func(*T) bool) Attr[T] {
 	if get == nil || there == nil {
 		panic("sallyport: attribute " + a.info.Name + " needs an accessor, and to know when it is there")
 	}
-	a.info.Optional = true
+	a.info.Optional, a.info.Nullable = true, true
 	a.get = func(t *T) Value {
 		if there(t) {
 			return get(t)

@@ -76,15 +76,15 @@ func TestAttributesRead(t *testing.T) {
 
 func TestAttributesAreDescribed(t *testing.T) {
 	want := []sallyport.Attribute{
-		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "i.org_id", Optional: true, Parent: true},
-		{Name: "folder", Kind: sallyport.KindEntity, Entity: "Folder", Column: "folder", Optional: true, Parent: true},
-		{Name: "author", Kind: sallyport.KindEntity, Entity: "User", Column: "author_id", Optional: true},
+		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "i.org_id", Nullable: true, Parent: true},
+		{Name: "folder", Kind: sallyport.KindEntity, Entity: "Folder", Column: "folder", Nullable: true, Parent: true},
+		{Name: "author", Kind: sallyport.KindEntity, Entity: "User", Column: "author_id", Nullable: true},
 		{Name: "title", Kind: sallyport.KindString},
 		{Name: "paid", Kind: sallyport.KindBool, Column: "paid"},
-		{Name: "cents", Kind: sallyport.KindInt, Column: "cents", Optional: true},
-		{Name: "sent", Kind: sallyport.KindTime, Column: "sent", Optional: true},
+		{Name: "cents", Kind: sallyport.KindInt, Column: "cents", Optional: true, Nullable: true},
+		{Name: "sent", Kind: sallyport.KindTime, Column: "sent", Nullable: true},
 		{Name: "term", Kind: sallyport.KindDuration, Column: "term"},
-		{Name: "from", Kind: sallyport.KindIP, Optional: true},
+		{Name: "from", Kind: sallyport.KindIP, Nullable: true},
 		{Name: "tags", Kind: sallyport.KindSet, Element: sallyport.KindString},
 		{Name: "readers", Kind: sallyport.KindSet, Element: sallyport.KindEntity, Entity: "Team"},
 	}

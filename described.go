@@ -19,6 +19,7 @@ type DescribedType struct{ t *Type[Described] }
 func NewType(name string, attrs ...Attribute) *DescribedType {
 	made := make([]Attr[Described], len(attrs))
 	for i, a := range attrs {
+		a.Nullable = a.Nullable || a.Optional
 		made[i] = Attr[Described]{info: a, get: func(d *Described) Value { return d.Attrs[a.Name] }}
 	}
 	return &DescribedType{TypeOf(name, func(d *Described) string { return d.ID }, made...)}

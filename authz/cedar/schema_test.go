@@ -56,7 +56,7 @@ func TestSchemaDescribesTypes(t *testing.T) {
 		{Name: "labels", Kind: sallyport.KindSet, Element: sallyport.KindString},
 		{Name: "points", Kind: sallyport.KindInt, Column: "points"},
 		{Name: "seen by", Kind: sallyport.KindRecord},
-		{Name: "student", Kind: sallyport.KindEntity, Entity: "User", Column: "student", Optional: true},
+		{Name: "student", Kind: sallyport.KindEntity, Entity: "User", Column: "student", Optional: true, Nullable: true},
 		{Name: "took", Kind: sallyport.KindDuration, Column: "took"},
 		{Name: "weight", Kind: sallyport.KindDecimal, Column: "weight"},
 	}
