@@ -26,9 +26,7 @@ var (
 	text    = schema{Type: "string"}
 	boolean = schema{Type: "boolean"}
 	integer = schema{Type: "integer"}
-	number  = schema{Type: "number"}
 	moment  = schema{Type: "string", Format: "date-time"}
-	address = schema{Type: "string", Format: "uri"}
 	secret  = schema{Type: "string", Format: "password"}
 	texts   = listOf(text)
 	names   = schema{Type: "object", Others: text} // text by name
