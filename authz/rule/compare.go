@@ -46,7 +46,7 @@ func owner(name string) condition {
 		if env.Principal == nil || env.Resource == nil {
 			return Neither
 		}
-		return refersTo(env.Resource.Attr(name), env.Principal.UID())
+		return refersTo(env.attrOf(env.Resource, name), env.Principal.UID())
 	}
 }
 

@@ -143,10 +143,7 @@ func read(e *Expr, env *Env) (sallyport.Value, error) {
 	case Context:
 		return env.field(e.Name), nil
 	case Principal, Resource:
-		if who := env.variable(base.Op); who != nil {
-			return who.Attr(e.Name), nil
-		}
-		return sallyport.Value{}, nil
+		return env.attrOf(env.variable(base.Op), e.Name), nil
 	}
 	v, err := Eval(e.Args[0], env)
 	if err != nil {
@@ -187,9 +184,13 @@ func evalIn(e *Expr, env *Env) (sallyport.Value, error) {
 	if !ok {
 		return sallyport.Value{}, fmt.Errorf("%s: expected entity or set of entities, got %s", e.Args[1], describe(where))
 	}
+	var self Entity
+	if op := e.Args[0].Op; entity(op) {
+		self = env.variable(op)
+	}
 	truth := False
 	for _, a := range ancestors {
-		truth = either(truth, env.in(who.UID(), a.UID()))
+		truth = either(truth, env.inOne(self, who.UID(), a.UID()))
 	}
 	if truth == Neither {
 		return sallyport.Value{}, fmt.Errorf("%s: it is not loaded what %s is in", e, who.UID())

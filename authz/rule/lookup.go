@@ -26,6 +26,18 @@ func (env *Env) knower(u sallyport.UID, i int) Entity {
 
 const knowers = 3
 
+// attrOf is like attr for the principal or the resource, which is asked first.
+func (env *Env) attrOf(who Entity, name string) sallyport.Value {
+	if who == nil {
+		return sallyport.Value{}
+	}
+	v := who.Attr(name)
+	if v.Kind() == sallyport.NotLoaded {
+		return env.attr(who.UID(), name)
+	}
+	return v
+}
+
 // attr returns an attribute of an entity, from the first who has it loaded.
 func (env *Env) attr(u sallyport.UID, name string) sallyport.Value {
 	for i := range knowers {

@@ -30,19 +30,9 @@ func attrOf(e *Expr) term {
 	name := e.Name
 	switch base := e.Args[0]; base.Op {
 	case Principal:
-		return func(env *Env) sallyport.Value {
-			if env.Principal == nil {
-				return sallyport.Value{}
-			}
-			return env.Principal.Attr(name)
-		}
+		return func(env *Env) sallyport.Value { return env.attrOf(env.Principal, name) }
 	case Resource:
-		return func(env *Env) sallyport.Value {
-			if env.Resource == nil {
-				return sallyport.Value{}
-			}
-			return env.Resource.Attr(name)
-		}
+		return func(env *Env) sallyport.Value { return env.attrOf(env.Resource, name) }
 	case Context:
 		return func(env *Env) sallyport.Value { return env.field(name) }
 	}

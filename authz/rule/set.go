@@ -40,7 +40,7 @@ type action struct {
 func Compile(rules []Rule, c Config) (*Set, error) {
 	s := &Set{rules: make([]*Rule, len(rules)), actions: map[string][]action{}}
 	ids := make(map[string]*Rule, len(rules))
-	named := map[sallyport.UID]*index{}
+	named := map[naming]*index{}
 	every := new(index)
 	var problems []error
 	for i := range rules {
@@ -59,10 +59,11 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 			if slices.Contains(r.Actions[:j], a) {
 				continue
 			}
-			if named[a] == nil {
-				named[a] = new(index)
+			n := naming{a, r.Exact}
+			if named[n] == nil {
+				named[n] = new(index)
 			}
-			named[a].add(compiled)
+			named[n].add(compiled)
 		}
 	}
 	if len(problems) > 0 {
@@ -80,15 +81,21 @@ func duplicate(r, other *Rule) error {
 	return fmt.Errorf("%s: rule %q has the id of the one at %s:%d:%d", at, r.ID, other.Source.File, other.Source.Line, other.Source.Column)
 }
 
+// A naming is how rules name an action: it alone, or with what is in it.
+type naming struct {
+	action sallyport.UID
+	exact  bool
+}
+
 // index collects for each action the indexes that count for it.
-func (s *Set) index(named map[sallyport.UID]*index, every *index, c Config) {
+func (s *Set) index(named map[naming]*index, every *index, c Config) {
 	if !every.empty() {
 		s.any = []*index{every}
 	}
 	add := func(a sallyport.UID) {
 		var found []*index
-		for _, u := range append([]sallyport.UID{a}, c.Actions[a]...) {
-			if x := named[u]; x != nil && !slices.Contains(found, x) {
+		for _, n := range namings(a, c.Actions[a]) {
+			if x := named[n]; x != nil && !slices.Contains(found, x) {
 				found = append(found, x)
 			}
 		}
@@ -99,11 +106,21 @@ func (s *Set) index(named map[sallyport.UID]*index, every *index, c Config) {
 	for a := range c.Actions {
 		add(a)
 	}
-	for a := range named {
-		if _, ok := c.Actions[a]; !ok {
-			add(a)
+	for n := range named {
+		_, known := c.Actions[n.action]
+		if !known && (n.exact || named[naming{n.action, true}] == nil) { // once, if it is named in both ways
+			add(n.action)
 		}
 	}
+}
+
+// namings are the ways in which rules may name an action that is in groups.
+func namings(a sallyport.UID, groups []sallyport.UID) []naming {
+	found := []naming{{a, true}, {a, false}}
+	for _, g := range groups {
+		found = append(found, naming{g, false})
+	}
+	return found
 }
 
 // indexes returns those that count for an action.
