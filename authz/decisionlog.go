@@ -32,6 +32,7 @@ type DecisionLog struct {
 
 	queue   chan DecisionEntry
 	closing chan struct{}
+	drained chan struct{} // closed when everything is written
 	done    sync.WaitGroup
 
 	mu     sync.RWMutex // held for reading while an entry is on its way into the queue
@@ -47,7 +48,8 @@ type DecisionLog struct {
 func NewDecisionLog(write func(context.Context, []DecisionEntry) error, log *slog.Logger) *DecisionLog {
 	l := &DecisionLog{
 		write: write, log: cmp.Or(log, slog.Default()),
-		queue: make(chan DecisionEntry, decisionQueue), closing: make(chan struct{}), worry: make(chan struct{}, 1),
+		queue: make(chan DecisionEntry, decisionQueue), closing: make(chan struct{}), drained: make(chan struct{}),
+		worry: make(chan struct{}, 1),
 	}
 	l.done.Go(l.run)
 	l.done.Go(l.report)
@@ -99,7 +101,7 @@ func (l *DecisionLog) drop(n int) {
 // run writes batches until the log is closed and the queue is empty. After Close
 // nothing gets into the queue.
 func (l *DecisionLog) run() {
-	defer close(l.worry)
+	defer close(l.drained)
 	for {
 		select {
 		case e := <-l.queue:
@@ -179,8 +181,13 @@ func (l *DecisionLog) pause(d time.Duration) bool {
 // at the end.
 func (l *DecisionLog) report() {
 	var before int64
-	for range l.worry {
-		l.pause(time.Second)
+	for open := true; open; {
+		select {
+		case <-l.worry:
+			l.pause(time.Second)
+		case <-l.drained:
+			open = false
+		}
 		now := l.dropped.Load()
 		if now > before {
 			l.log.Warn("decisions were not logged: the store does not keep up", "entries", now-before, "total", now)
