@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -146,6 +147,12 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Decisions.Append(ctx, c.newDecision(name)) },
+		func() error { return tx.Organizations.Create(ctx, c.newOrganization(name)) },
+		func() error {
+			_, err := tx.Members.Add(ctx, org.Member{Org: "org_" + name, User: user, Status: org.Active, JoinedAt: c.now})
+			return err
+		},
+		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -159,8 +166,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, entry of the log.
-const expiring = 7
+// family, API key, failures, grant, decision, invitation, entry of the log.
+const expiring = 8
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -181,6 +188,11 @@ type census struct {
 	APIKeys  []apikey.Key
 	Roles    []authz.Role
 	Assigned []string
+
+	Organizations []org.Organization
+	Members       []org.Member
+	Invitations   []org.Invitation
+
 	Grants   []authz.Grant
 	Versions []authz.Version
 	Decided  []string
@@ -212,6 +224,12 @@ func (c *check) census(name string) (n census) {
 				all, err := tx.Decisions.Recent(ctx, authz.DecisionFilter{})
 				n.Decided = c.shown(all)
 				return err
+			},
+			func() (err error) { n.Organizations, err = tx.Organizations.List(ctx, org.Filter{}); return },
+			func() (err error) { n.Members, err = tx.Members.In(ctx, "org_"+name, "", 0); return },
+			func() (err error) {
+				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
+				return
 			},
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },

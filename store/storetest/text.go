@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -71,6 +72,10 @@ var writes = []struct {
 	{"the status of a user", func(c *check, tx account.Tx, s string) error {
 		return tx.Users.SetStatus(c.Context(), "usr_ann", account.Status(s), c.now)
 	}},
+	{"the plan of a new user", userWith(func(u *account.User, s string) { u.Plan = s })},
+	{"the plan of a user", func(c *check, tx account.Tx, s string) error {
+		return tx.Users.SetPlan(c.Context(), "usr_ann", s, c.now)
+	}},
 	{"the user of a password", func(c *check, tx account.Tx, s string) error {
 		return tx.Credentials.SetPassword(c.Context(), s, "$phc$", c.now)
 	}},
@@ -89,6 +94,9 @@ var writes = []struct {
 	{"the log of a session's position", sessionWith(func(x *session.Session, s string) { x.Position.Log = s })},
 	{"the address of a session", sessionWith(func(x *session.Session, s string) { x.Address = s })},
 	{"the user agent of a session", sessionWith(func(x *session.Session, s string) { x.UserAgent = s })},
+	{"the organization that a session switches to", func(c *check, tx account.Tx, s string) error {
+		return tx.Sessions.SetOrg(c.Context(), "ses_ann", s)
+	}},
 	{"the log of a rotated session's position", func(c *check, tx account.Tx, s string) error {
 		return tx.Sessions.Rotate(c.Context(), "ses_ann", hash("other"), revoke.Position{Log: s, Seq: 1}, c.now)
 	}},
@@ -163,6 +171,32 @@ var writes = []struct {
 	{"the rule of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Rule = s })},
 	{"the source of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Source = s })},
 	{"the reason of a decision", decisionWith(func(e *authz.DecisionEntry, s string) { e.Reason = s })},
+
+	{"the id of an organization", organizationWith(func(o *org.Organization, s string) { o.ID = s })},
+	{"the slug of an organization", organizationWith(func(o *org.Organization, s string) { o.Slug = s })},
+	{"the name of an organization", organizationWith(func(o *org.Organization, s string) { o.Name = s })},
+	{"the plan of an organization", organizationWith(func(o *org.Organization, s string) { o.Plan = s })},
+	{"the slug that an organization gets", func(c *check, tx account.Tx, s string) error {
+		return tx.Organizations.Update(c.Context(), org.Organization{ID: "org_ann", Slug: s})
+	}},
+	{"the name that an organization gets", func(c *check, tx account.Tx, s string) error {
+		return tx.Organizations.Update(c.Context(), org.Organization{ID: "org_ann", Slug: "ann", Name: s})
+	}},
+	{"the plan that an organization gets", func(c *check, tx account.Tx, s string) error {
+		return tx.Organizations.Update(c.Context(), org.Organization{ID: "org_ann", Slug: "ann", Plan: s})
+	}},
+	{"the user of a member", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Members.Add(c.Context(), org.Member{Org: "org_ann", User: s, Status: org.Active})
+		return err
+	}},
+	{"the status of a member", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Members.Add(c.Context(), org.Member{Org: "org_ann", User: "usr_new", Status: org.Status(s)})
+		return err
+	}},
+	{"the id of an invitation", invitationWith(func(v *org.Invitation, s string) { v.ID = s })},
+	{"the address of an invitation", invitationWith(func(v *org.Invitation, s string) { v.EmailNorm = s })},
+	{"the role of an invitation", invitationWith(func(v *org.Invitation, s string) { v.Role = s })},
+	{"who invited", invitationWith(func(v *org.Invitation, s string) { v.InvitedBy = s })},
 
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
@@ -251,6 +285,22 @@ func decisionWith(set func(*authz.DecisionEntry, string)) func(*check, account.T
 		e := c.newDecision("new")
 		set(&e, s)
 		return tx.Decisions.Append(c.Context(), c.newDecision("good"), e)
+	}
+}
+
+func organizationWith(set func(*org.Organization, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		o := c.newOrganization("new")
+		set(&o, s)
+		return tx.Organizations.Create(c.Context(), o)
+	}
+}
+
+func invitationWith(set func(*org.Invitation, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		v := c.newInvitation("new", "ann", "new@example.org")
+		set(&v, s)
+		return tx.Invitations.Create(c.Context(), v)
 	}
 }
 
@@ -355,6 +405,34 @@ var lookups = []struct {
 	{"Decisions.Recent by action", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Decisions.Recent(c.Context(), authz.DecisionFilter{Action: s, Limit: 10})
 		return len(all) > 0, err
+	}},
+	{"Organizations.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		o, err := tx.Organizations.ByID(c.Context(), s)
+		return o.ID != "", err
+	}},
+	{"Organizations.BySlug", func(c *check, tx account.Tx, s string) (bool, error) {
+		o, err := tx.Organizations.BySlug(c.Context(), s)
+		return o.ID != "", err
+	}},
+	{"Organizations.List by prefix", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Organizations.List(c.Context(), org.Filter{Prefix: s, Limit: 10})
+		return len(all) > 0, err
+	}},
+	{"Members.Membership by user", func(c *check, tx account.Tx, s string) (bool, error) {
+		m, err := tx.Members.Membership(c.Context(), "org_ann", s)
+		return m.User != "", err
+	}},
+	{"Members.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Members.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Members.In", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Members.In(c.Context(), s, "", 10)
+		return len(all) > 0, err
+	}},
+	{"Invitations.Revoke by id", func(c *check, tx account.Tx, s string) (bool, error) {
+		v, err := tx.Invitations.Revoke(c.Context(), "org_ann", s)
+		return v.ID != "", err
 	}},
 	{"Audit.List by actor", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Audit.List(c.Context(), audit.Filter{Actor: s, Limit: 10})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -96,6 +97,7 @@ func everything(ctx context.Context, tx account.Tx) {
 	u.ByEmail(ctx, "ann@example.org")
 	u.Lock(ctx, "usr_1")
 	u.SetStatus(ctx, "usr_1", account.Active, now)
+	u.SetPlan(ctx, "usr_1", "free", now)
 	u.SetKilledSeq(ctx, "usr_1", 1)
 	u.Any(ctx)
 	for _, prefix := range []string{"", "an"} {
@@ -118,6 +120,8 @@ func everything(ctx context.Context, tx account.Tx) {
 	s.ByID(ctx, "ses_1")
 	s.Touch(ctx, "ses_1", now, later)
 	s.Rotate(ctx, "ses_1", []byte{2}, p, now)
+	s.SetOrg(ctx, "ses_1", "org_1")
+	s.Leave(ctx, "usr_1", "org_1")
 	s.List(ctx, "usr_1")
 	s.End(ctx, "ses_1")
 	s.EndAll(ctx, "usr_1", "")
@@ -145,9 +149,39 @@ func everything(ctx context.Context, tx account.Tx) {
 	r.LockHolders(ctx, "member", 2)
 	r.Unassign(ctx, "usr_1", "member", "")
 	r.UnassignAll(ctx, "usr_1")
+	r.UnassignIn(ctx, "usr_1", "org_1")
+	r.UnassignIn(ctx, "", "org_1")
 	r.DeleteRole(ctx, "member")
 
 	rules(ctx, tx, now, later)
+
+	o := tx.Organizations
+	o.Create(ctx, org.Organization{ID: "org_1", Slug: "club", CreatedAt: now, UpdatedAt: now})
+	o.ByID(ctx, "org_1")
+	o.BySlug(ctx, "club")
+	o.Update(ctx, org.Organization{ID: "org_1", Slug: "pub", UpdatedAt: now})
+	for _, prefix := range []string{"", "p"} {
+		for _, after := range []string{"", "a"} {
+			o.List(ctx, org.Filter{Prefix: prefix, After: after, Limit: 10})
+		}
+	}
+
+	m := tx.Members
+	m.Add(ctx, org.Member{Org: "org_1", User: "usr_1", Status: org.Active, JoinedAt: now})
+	m.Membership(ctx, "org_1", "usr_1")
+	m.Of(ctx, "usr_1")
+	m.In(ctx, "org_1", "usr_0", 10)
+	m.Remove(ctx, "org_1", "usr_1")
+	m.RemoveUser(ctx, "usr_1")
+
+	v := tx.Invitations
+	v.Create(ctx, org.Invitation{ID: "inv_1", TokenHash: []byte{1}, Org: "org_1", EmailNorm: "ann@example.org", CreatedAt: now, ExpiresAt: later})
+	v.ByHash(ctx, []byte{1})
+	v.Pending(ctx, "org_1", now, "inv_0", 10)
+	v.Withdraw(ctx, "org_1", "bob@example.org", "usr_1")
+	v.Consume(ctx, []byte{2}, now)
+	v.Revoke(ctx, "org_1", "inv_1")
+	o.Delete(ctx, "org_1")
 
 	tx.Keys.PutKey(ctx, token.StoredKey{KID: "kid"})
 	tx.Keys.Keys(ctx)
