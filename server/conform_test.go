@@ -51,7 +51,7 @@ func (d *description) check(r *http.Request, body string, a *answer) {
 		return
 	case o == nil:
 		if ours.MatchString(r.URL.Path) && a.status != 404 && a.status != 405 && r.Method != "OPTIONS" && !strings.Contains(r.URL.Path, "/assets/") {
-			d.h.Errorf("%s is not described, and answers %d", a.what, a.status)
+			d.h.Errorf("%s is not described, and answers %d: see package openapi", a.what, a.status)
 		}
 		return
 	case sallyport.Navigation(r) && a.status == http.StatusSeeOther && !slices.Contains(o.Answers, "303"): // to sign-in

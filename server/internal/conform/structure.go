@@ -139,8 +139,7 @@ func (in *inspection) security(at string, v any) {
 			in.report(at, "no requirement")
 		}
 		for name, scopes := range r {
-			in.used["#/components/securitySchemes/"+name] = true
-			if _, ok := scopes.([]any); !ok || known[name] == nil {
+				if _, ok := scopes.([]any); !ok || known[name] == nil {
 				in.report(at, "requirement %q is malformed or unknown", name)
 			}
 		}
@@ -306,10 +305,11 @@ func (in *inspection) pattern(at string, s object) {
 	}
 }
 
-// unused finds what nothing refers to: a description that was forgotten.
+// unused finds what nothing refers to: a description that was forgotten. A
+// credential may be known though no operation asks for it.
 func (in *inspection) unused() {
 	components := member(in.d.root, "components")
-	for _, kind := range slices.Sorted(maps.Keys(components)) {
+	for _, kind := range []string{"schemas", "responses"} {
 		for _, name := range slices.Sorted(maps.Keys(member(components, kind))) {
 			if !in.used["#/components/"+kind+"/"+name] {
 				in.report("components."+kind, "%s is not used", name)
