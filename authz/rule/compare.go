@@ -172,9 +172,6 @@ func scalarOf(v sallyport.Value) scalar {
 	}
 }
 
-// few is how many elements are searched as fast as a map.
-const few = 8
-
 // oneOf compiles whether a constant set of many scalars holds a value. It is nil
 // for other sets.
 func oneOf(set sallyport.Value, e *Expr) condition {

@@ -9,11 +9,13 @@ import (
 // An index finds the rules of one action by type of resource.
 type index struct {
 	untyped bucket // rules for resources of any type
-	typed   map[string]*bucket
-	buckets []*bucket // the typed ones
+	typed   []*bucket
+	byType  map[string]*bucket // of typed, once they are many
+	effects [2]bool            // whether there is a rule of the effect
 }
 
 func (x *index) add(c *compiled) {
+	x.effects[c.rule.Effect] = true
 	typ := c.rule.Resource.Type
 	if typ == "" {
 		typ = c.rule.Resource.Is.Type
@@ -22,18 +24,47 @@ func (x *index) add(c *compiled) {
 		x.untyped.add(c)
 		return
 	}
-	if x.typed == nil {
-		x.typed = map[string]*bucket{}
-	}
-	b := x.typed[typ]
+	b := x.bucket(typ)
 	if b == nil {
-		b = new(bucket)
-		x.typed[typ], x.buckets = b, append(x.buckets, b)
+		b = &bucket{typ: typ}
+		x.typed = append(x.typed, b)
+		x.remember(b)
 	}
 	b.add(c)
 }
 
-func (x *index) empty() bool { return len(x.untyped.rules) == 0 && x.typed == nil }
+// few is how many things are searched as fast as a map of them.
+const few = 8
+
+// remember puts a bucket into the map, if that is faster than to search.
+func (x *index) remember(b *bucket) {
+	if x.byType != nil {
+		x.byType[b.typ] = b
+		return
+	}
+	if len(x.typed) <= few {
+		return
+	}
+	x.byType = map[string]*bucket{}
+	for _, b := range x.typed {
+		x.byType[b.typ] = b
+	}
+}
+
+// bucket returns the rules that are limited to a type of resource, or nil.
+func (x *index) bucket(typ string) *bucket {
+	if x.byType != nil {
+		return x.byType[typ]
+	}
+	for _, b := range x.typed {
+		if b.typ == typ {
+			return b
+		}
+	}
+	return nil
+}
+
+func (x *index) empty() bool { return !x.effects[Permit] && !x.effects[Forbid] }
 
 // of yields the rules that could apply to a resource of a type, "" for any.
 func (x *index) of(typ string) iter.Seq[*bucket] {
@@ -41,14 +72,12 @@ func (x *index) of(typ string) iter.Seq[*bucket] {
 		if !yield(&x.untyped) {
 			return
 		}
+		found := x.typed
 		if typ != "" {
-			if b := x.typed[typ]; b != nil {
-				yield(b)
-			}
-			return
+			found = []*bucket{x.bucket(typ)}
 		}
-		for _, b := range x.buckets {
-			if !yield(b) {
+		for _, b := range found {
+			if b != nil && !yield(b) {
 				return
 			}
 		}
@@ -56,21 +85,24 @@ func (x *index) of(typ string) iter.Seq[*bucket] {
 }
 
 func (x *index) first(env *Env, effect Effect) *Rule {
+	if !x.effects[effect] {
+		return nil
+	}
 	if r := x.untyped.effect(effect).first(env); r != nil {
 		return r
 	}
-	if env.Resource != nil {
-		if len(x.buckets) > 0 {
-			if b := x.typed[env.Resource.UID().Type]; b != nil {
-				return b.effect(effect).first(env)
-			}
+	switch {
+	case len(x.typed) == 0:
+		return nil
+	case env.Resource != nil:
+		if b := x.bucket(env.Resource.UID().Type); b != nil {
+			return b.effect(effect).first(env)
 		}
 		return nil
-	}
-	if effect == Permit {
+	case effect == Permit:
 		return nil // it would have to be sure of the resource
 	}
-	for _, b := range x.buckets {
+	for _, b := range x.typed {
 		if r := b.forbids.first(env); r != nil {
 			return r
 		}
@@ -80,6 +112,7 @@ func (x *index) first(env *Env, effect Effect) *Rule {
 
 // A bucket holds the rules of one action and type of resource.
 type bucket struct {
+	typ              string
 	rules            []*compiled
 	forbids, permits shelf
 	reads            map[string]bool // attributes of the principal
