@@ -43,34 +43,29 @@ func roleContest(t testing.TB, n int) contest {
 	lines, questions := roles(n), roleQuestions(n)
 	policy := cedarRoles(lines)
 	return contest{questions, []contestant{
-		roleDefinitions(t, lines, questions),
+		decider(t, "roles", compile(t, "", defined(lines, true)...), questions),
+		decider(t, "cedar", compile(t, policy, defined(lines, false)...), questions),
 		cedarGo(t, policy, questions),
 		casbinRoles(lines).over(t, questions, byRole),
 		roleMap(lines, questions),
 	}}
 }
 
-// roleDefinitions is ours: each line is the definition of a role.
-func roleDefinitions(t testing.TB, lines []role, questions []question) contestant {
-	defined := make([]authz.Role, len(lines))
+// defined are the definitions of the roles, with or without their permissions.
+func defined(lines []role, permitted bool) []authz.Role {
+	made := make([]authz.Role, len(lines))
 	for i, r := range lines {
-		defined[i] = authz.Role{Name: r.name, Permissions: []string{r.permission}}
+		made[i].Name = r.name
+		if permitted {
+			made[i].Permissions = []string{r.permission}
+		}
 	}
-	d, err := authz.Compile(defined)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := authz.New()
-	p.Swap(d)
-	return decider(t, "roles", p, questions)
+	return made
 }
 
 // roleMap is written by hand: a map of maps, without inheritance and patterns.
 func roleMap(lines []role, questions []question) contestant {
-	may := make(map[string]map[string]bool, len(lines))
-	for _, r := range lines {
-		may[r.name] = map[string]bool{r.permission: true}
-	}
+	may := permissionsByRole(lines)
 	return contestant{"floor", func(question int) bool {
 		q := &questions[question]
 		for _, role := range q.who.Roles {
@@ -80,6 +75,14 @@ func roleMap(lines []role, questions []question) contestant {
 		}
 		return false
 	}}
+}
+
+func permissionsByRole(lines []role) map[string]map[string]bool {
+	may := make(map[string]map[string]bool, len(lines))
+	for _, r := range lines {
+		may[r.name] = map[string]bool{r.permission: true}
+	}
+	return may
 }
 
 func TestRole(t *testing.T) {

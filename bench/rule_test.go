@@ -31,6 +31,7 @@ func ownerContest(t testing.TB) contest {
 		ask(func(q *question) { q.action, q.want = "post:edit", false }),
 	}
 	return contest{questions, []contestant{
+		decider(t, "cedar", compile(t, ownerPolicy), questions),
 		cedarGo(t, ownerPolicy, questions),
 		casbinOwner.over(t, questions, byAttributes),
 		byHand(questions, mayDelete),
@@ -54,6 +55,7 @@ func abacContest(t testing.TB) contest {
 		ask(func(q *question) { q.action, q.want = "post:delete", false }),
 	}
 	return contest{questions, []contestant{
+		decider(t, "cedar", compile(t, abacPolicy), questions),
 		cedarGo(t, abacPolicy, questions),
 		casbinABAC.over(t, questions, byAttributes),
 		byHand(questions, mayPublish),
