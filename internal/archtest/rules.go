@@ -109,7 +109,7 @@ var bans = []ban{
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
 		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/store/storetest", modulePath + "/sallytest",
-		modulePath + "/internal/sqldb/sqltest",
+		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform",
 	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
