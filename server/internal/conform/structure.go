@@ -139,7 +139,7 @@ func (in *inspection) security(at string, v any) {
 			in.report(at, "no requirement")
 		}
 		for name, scopes := range r {
-				if _, ok := scopes.([]any); !ok || known[name] == nil {
+			if _, ok := scopes.([]any); !ok || known[name] == nil {
 				in.report(at, "requirement %q is malformed or unknown", name)
 			}
 		}
