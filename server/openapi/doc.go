@@ -32,5 +32,6 @@
 // described one not there; if anything in any exchange of theirs is not as
 // described, body, status, media type or header; and if an operation was never
 // answered, or an answer that its description names was never given. For the
-// last, add the new operation to TestEveryOperationDoesWhatIsDescribed.
+// last, let the new operation give its answers in one of the drive functions of
+// server/conform_test.go.
 package openapi
