@@ -268,6 +268,26 @@ func (d *Definitions) holders(action string) (exact, kind *roleSet) {
 	return &none, &none
 }
 
+// Holders returns the names of the roles that permit action, themselves or by
+// inheritance, sorted; nil for an action that nobody can have been given.
+func (d *Definitions) Holders(action string) []string {
+	if d == nil {
+		return nil
+	}
+	exact, kind := d.holders(action)
+	if exact == nil {
+		return nil
+	}
+	var names []string
+	for n, r := range d.roles {
+		if number := uint32(n); exact.has(number) || kind.has(number) || d.all.has(number) {
+			names = append(names, r.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // none is what nobody holds.
 var none roleSet
 
