@@ -46,7 +46,11 @@ func owner(name string) condition {
 		if env.Principal == nil || env.Resource == nil {
 			return Neither
 		}
-		return refersTo(env.attrOf(env.Resource, name), env.Principal.UID())
+		v := env.Resource.Attr(name)
+		if v.Kind() == sallyport.NotLoaded {
+			v = env.attrOf(env.Resource, name)
+		}
+		return refersTo(v, env.Principal.UID())
 	}
 }
 

@@ -32,4 +32,9 @@ type Env struct {
 	Context   func(name string) sallyport.Value // a field of the context; nil = none is loaded
 	Record    func() sallyport.Value            // the context as a whole, for conditions that hand it on; nil = not loaded
 	Entities  Entities                          // nil: no other entity is loaded
+
+	// The rules that a set found for an action.
+	set     *Set
+	asked   sallyport.UID
+	indexes []*index
 }

@@ -30,9 +30,25 @@ func attrOf(e *Expr) term {
 	name := e.Name
 	switch base := e.Args[0]; base.Op {
 	case Principal:
-		return func(env *Env) sallyport.Value { return env.attrOf(env.Principal, name) }
+		return func(env *Env) sallyport.Value {
+			if env.Principal == nil {
+				return sallyport.Value{}
+			}
+			if v := env.Principal.Attr(name); v.Kind() != sallyport.NotLoaded {
+				return v
+			}
+			return env.attrOf(env.Principal, name)
+		}
 	case Resource:
-		return func(env *Env) sallyport.Value { return env.attrOf(env.Resource, name) }
+		return func(env *Env) sallyport.Value {
+			if env.Resource == nil {
+				return sallyport.Value{}
+			}
+			if v := env.Resource.Attr(name); v.Kind() != sallyport.NotLoaded {
+				return v
+			}
+			return env.attrOf(env.Resource, name)
+		}
 	case Context:
 		return func(env *Env) sallyport.Value { return env.field(name) }
 	}

@@ -160,7 +160,13 @@ func (s *Set) Forbidden(env *Env) *Rule { return s.first(env, Forbid) }
 func (s *Set) Permitted(env *Env) *Rule { return s.first(env, Permit) }
 
 func (s *Set) first(env *Env, effect Effect) *Rule {
-	for _, x := range s.indexes(env.Action) {
+	if s == nil {
+		return nil
+	}
+	if env.set != s || env.asked != env.Action { // whoever asks for both effects finds them once
+		env.set, env.asked, env.indexes = s, env.Action, s.indexes(env.Action)
+	}
+	for _, x := range env.indexes {
 		if r := x.first(env, effect); r != nil {
 			return r
 		}
