@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
@@ -39,6 +40,19 @@ func onSession(f func(ctx context.Context, s *account.Service, first *account.Si
 			n.t.Fatal(err)
 		}
 		return func(ctx context.Context, s *account.Service) error { return f(ctx, s, first) }
+	}
+}
+
+// inOrganization is an operation on an organization with a member, a moderator
+// there, whose session acts in it, and an invitation.
+func inOrganization(f func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error) func(*node) func(context.Context, *account.Service) error {
+	return func(n *node) func(context.Context, *account.Service) error {
+		m := n.member()
+		o := n.organization(m)
+		n.must(n.Assign(n.t.Context(), m.User.ID, "moderator", o.ID, origin("")))
+		n.must(n.SwitchOrganization(n.t.Context(), by(m), o.ID, origin("")))
+		n.invite(o, "dave@example.org", "member")
+		return func(ctx context.Context, s *account.Service) error { return f(ctx, s, m, o) }
 	}
 }
 
@@ -156,6 +170,81 @@ func operations() []operation {
 				return s.Unassign(ctx, u.ID, account.AdminRole, "", origin(""))
 			}
 		}},
+		{name: "CreateOrganization", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
+			_, err := s.CreateOrganization(ctx, account.NewOrganization{Slug: newName(), Plan: "gold"}, origin(""))
+			return err
+		})},
+		{name: "ChangeOrganization", prepare: inOrganization(func(ctx context.Context, s *account.Service, _ *account.SignedIn, in org.Organization) error {
+			_, err := s.ChangeOrganization(ctx, in.ID, func(o *org.Organization) error { o.Slug += "-2"; return nil }, origin(""))
+			return err
+		})},
+		{name: "DeleteOrganization", prepare: inOrganization(func(ctx context.Context, s *account.Service, _ *account.SignedIn, in org.Organization) error {
+			return s.DeleteOrganization(ctx, in.ID, origin(""))
+		})},
+		{name: "AddMember", prepare: func(n *node) func(context.Context, *account.Service) error {
+			u, o := n.member().User, n.organization()
+			return func(ctx context.Context, s *account.Service) error { return s.AddMember(ctx, o.ID, u.ID, origin("")) }
+		}},
+		{name: "RemoveMember", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			return s.RemoveMember(ctx, in.ID, m.User.ID, origin(""))
+		})},
+		{name: "Assign in an organization", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			return s.Assign(ctx, m.User.ID, "member", in.ID, origin(""))
+		})},
+		{name: "Unassign in an organization", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			return s.Unassign(ctx, m.User.ID, "moderator", in.ID, origin(""))
+		})},
+		{name: "Invite", unlogged: true, prepare: inOrganization(func(ctx context.Context, s *account.Service, _ *account.SignedIn, in org.Organization) error {
+			_, _, err := s.Invite(ctx, account.NewInvitation{Org: in.ID, Email: "eve@example.org", Role: "member"}, origin(""))
+			return err
+		})},
+		{name: "RevokeInvitation", unlogged: true, prepare: func(n *node) func(context.Context, *account.Service) error {
+			o := n.organization()
+			inv, _, err := n.Invite(n.t.Context(), account.NewInvitation{Org: o.ID, Email: "eve@example.org"}, origin(""))
+			n.must(err)
+			return func(ctx context.Context, s *account.Service) error {
+				return s.RevokeInvitation(ctx, o.ID, inv.ID, origin(""))
+			}
+		}},
+		{name: "AcceptInvitation", prepare: func(n *node) func(context.Context, *account.Service) error {
+			address := newName() + "@example.org"
+			m, plain := n.mailbox(address, true), n.invite(n.organization(), address, "moderator")
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.AcceptInvitation(ctx, by(m), plain, origin(""))
+				return err
+			}
+		}},
+		{name: "AcceptInvitation for another address", unlogged: true, answer: account.ErrOtherAddress, prepare: func(n *node) func(context.Context, *account.Service) error {
+			m, plain := n.member(), n.invite(n.organization(), "eve@example.org", "moderator")
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.AcceptInvitation(ctx, by(m), plain, origin(""))
+				return err
+			}
+		}},
+		{name: "SwitchOrganization", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			return s.SwitchOrganization(ctx, by(m), "", origin(""))
+		})},
+		{name: "SignIn to an organization", unlogged: true, prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			_, err := s.SignIn(ctx, account.SignIn{Identifier: m.User.Username, Password: pass, Org: in.ID}, origin(""))
+			return err
+		})},
+		{name: "SignIn to an organization of others", unlogged: true, answer: org.ErrNotMember, prepare: func(n *node) func(context.Context, *account.Service) error {
+			m, o := n.member(), n.organization()
+			return func(ctx context.Context, s *account.Service) error {
+				_, err := s.SignIn(ctx, account.SignIn{Identifier: m.User.Username, Password: pass, Org: o.ID}, origin(""))
+				return err
+			}
+		}},
+		{name: "CreateKey in an organization", unlogged: true, prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			_, _, err := s.CreateKey(ctx, m.User.ID, account.NewKey{Name: "k", Org: in.ID, Scopes: []string{"post:create"}}, origin(""))
+			return err
+		})},
+		{name: "Delete a member", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+			return s.Delete(ctx, m.User.ID, origin(""))
+		})},
+		{name: "SetPlan", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+			return s.SetPlan(ctx, first.User.ID, "gold", origin(""))
+		})},
 		{name: "PutRole", prepare: plain(func(ctx context.Context, s *account.Service) error {
 			return s.PutRole(ctx, authz.Role{Name: "new", Inherits: []string{"member"}}, nil, origin(""))
 		})},
@@ -308,6 +397,18 @@ func (n *node) everything() (all []string) {
 			errs = append(errs, add("keys", keys, err))
 			roles, err := tx.Roles.Assigned(ctx, u.ID, "")
 			errs = append(errs, add("assigned", roles, err))
+			memberships, err := tx.Members.Of(ctx, u.ID)
+			errs = append(errs, add("memberships", memberships, err))
+		}
+		organizations, err := tx.Organizations.List(ctx, org.Filter{})
+		errs = append(errs, add("organizations", organizations, err))
+		for _, o := range organizations {
+			invitations, err := tx.Invitations.Pending(ctx, o.ID, time.Time{}, "", 0)
+			errs = append(errs, add("invitations", invitations, err))
+			for _, u := range users {
+				roles, err := tx.Roles.Assigned(ctx, u.ID, o.ID)
+				errs = append(errs, add("assigned there", roles, err))
+			}
 		}
 		roles, err := tx.Roles.Roles(ctx)
 		errs = append(errs, add("roles", roles, err))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -57,6 +58,9 @@ func (s *faulty) tx(tx account.Tx, written *[]string) account.Tx {
 	tx.Roles = faultyRoles{tx.Roles, w}
 	tx.Grants = faultyGrants{tx.Grants, w}
 	tx.Versions = faultyVersions{tx.Versions, w}
+	tx.Organizations = faultyOrganizations{tx.Organizations, w}
+	tx.Members = faultyMembers{tx.Members, w}
+	tx.Invitations = faultyInvitations{tx.Invitations, w}
 	tx.Failures = faultyFailures{tx.Failures, w}
 	tx.Audit = faultyAudit{tx.Audit, w}
 	tx.Log = faultyLog{tx.Log, w}
@@ -95,6 +99,10 @@ func (s faultyUsers) SetStatus(ctx context.Context, id string, status account.St
 	return s.w.do("Users.SetStatus", func() error { return s.Users.SetStatus(ctx, id, status, now) })
 }
 
+func (s faultyUsers) SetPlan(ctx context.Context, id, plan string, now time.Time) error {
+	return s.w.do("Users.SetPlan", func() error { return s.Users.SetPlan(ctx, id, plan, now) })
+}
+
 func (s faultyUsers) SetKilledSeq(ctx context.Context, id string, seq int64) error {
 	return s.w.do("Users.SetKilledSeq", func() error { return s.Users.SetKilledSeq(ctx, id, seq) })
 }
@@ -131,6 +139,14 @@ func (s faultySessions) Touch(ctx context.Context, id string, seen, idle time.Ti
 
 func (s faultySessions) Rotate(ctx context.Context, id string, hash []byte, p revoke.Position, authTime time.Time) error {
 	return s.w.do("Sessions.Rotate", func() error { return s.Store.Rotate(ctx, id, hash, p, authTime) })
+}
+
+func (s faultySessions) SetOrg(ctx context.Context, id, org string) error {
+	return s.w.do("Sessions.SetOrg", func() error { return s.Store.SetOrg(ctx, id, org) })
+}
+
+func (s faultySessions) Leave(ctx context.Context, subject, org string) error {
+	return s.w.do("Sessions.Leave", func() error { return s.Store.Leave(ctx, subject, org) })
 }
 
 func (s faultySessions) End(ctx context.Context, id string) (bool, error) {
@@ -232,6 +248,65 @@ type faultyVersions struct {
 
 func (s faultyVersions) Publish(ctx context.Context, v authz.Version, current int64) (authz.Version, error) {
 	return write(s.w, "Versions.Publish", func() (authz.Version, error) { return s.VersionStore.Publish(ctx, v, current) })
+}
+
+func (s faultyRoles) UnassignIn(ctx context.Context, subject, org string) error {
+	return s.w.do("Roles.UnassignIn", func() error { return s.Store.UnassignIn(ctx, subject, org) })
+}
+
+type faultyOrganizations struct {
+	org.Store
+	w writer
+}
+
+func (s faultyOrganizations) Create(ctx context.Context, o org.Organization) error {
+	return s.w.do("Organizations.Create", func() error { return s.Store.Create(ctx, o) })
+}
+
+func (s faultyOrganizations) Update(ctx context.Context, o org.Organization) error {
+	return s.w.do("Organizations.Update", func() error { return s.Store.Update(ctx, o) })
+}
+
+func (s faultyOrganizations) Delete(ctx context.Context, id string) error {
+	return s.w.do("Organizations.Delete", func() error { return s.Store.Delete(ctx, id) })
+}
+
+type faultyMembers struct {
+	org.Members
+	w writer
+}
+
+func (s faultyMembers) Add(ctx context.Context, m org.Member) (bool, error) {
+	return write(s.w, "Members.Add", func() (bool, error) { return s.Members.Add(ctx, m) })
+}
+
+func (s faultyMembers) Remove(ctx context.Context, org, user string) (bool, error) {
+	return write(s.w, "Members.Remove", func() (bool, error) { return s.Members.Remove(ctx, org, user) })
+}
+
+func (s faultyMembers) RemoveUser(ctx context.Context, user string) error {
+	return s.w.do("Members.RemoveUser", func() error { return s.Members.RemoveUser(ctx, user) })
+}
+
+type faultyInvitations struct {
+	org.Invitations
+	w writer
+}
+
+func (s faultyInvitations) Create(ctx context.Context, inv org.Invitation) error {
+	return s.w.do("Invitations.Create", func() error { return s.Invitations.Create(ctx, inv) })
+}
+
+func (s faultyInvitations) Consume(ctx context.Context, hash []byte, now time.Time) (org.Invitation, error) {
+	return write(s.w, "Invitations.Consume", func() (org.Invitation, error) { return s.Invitations.Consume(ctx, hash, now) })
+}
+
+func (s faultyInvitations) Revoke(ctx context.Context, in, id string) (org.Invitation, error) {
+	return write(s.w, "Invitations.Revoke", func() (org.Invitation, error) { return s.Invitations.Revoke(ctx, in, id) })
+}
+
+func (s faultyInvitations) Withdraw(ctx context.Context, in, email, inviter string) error {
+	return s.w.do("Invitations.Withdraw", func() error { return s.Invitations.Withdraw(ctx, in, email, inviter) })
 }
 
 type faultyFailures struct {

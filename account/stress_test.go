@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -22,6 +23,7 @@ import (
 var expected = []error{
 	account.ErrInvalidCredentials, account.ErrInvalidToken, account.ErrNoSession, account.ErrLastAdmin,
 	account.ErrNotFound, session.ErrNotFound, apikey.ErrNotFound, authz.ErrNotFound,
+	org.ErrNotFound, org.ErrNotMember, org.ErrTaken,
 }
 
 // A repeating store counts transactions that it was asked to repeat: on
@@ -58,11 +60,14 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 		h.must(h.PutRole(t.Context(), authz.Role{Name: "aa"}, nil, origin("")))
 
+		var club atomic.Value // its id; deleted now and then, and made anew
+		club.Store(h.organization(users...).ID)
+
 		var done, refused atomic.Int64
 		many(16, func(i int) {
 			n, u := nodes[i%2], users[i/2%2]
 			for step := range testenv.Count(30, 400) {
-				switch err := anything(t.Context(), n.Service, u, i*7+step*5); {
+				switch err := anything(t.Context(), n.Service, u, &club, i*7+step*5); {
 				case err == nil:
 					done.Add(1)
 				case slices.ContainsFunc(expected, func(e error) bool { return errors.Is(err, e) }):
@@ -84,12 +89,37 @@ func TestEverythingAtOnce(t *testing.T) {
 }
 
 // anything does something to u, which depends on the dice.
-func anything(ctx context.Context, s *account.Service, u *account.SignedIn, dice int) error {
-	id, o := u.User.ID, fresh()
+func anything(ctx context.Context, s *account.Service, u *account.SignedIn, club *atomic.Value, dice int) error {
+	id, o, in := u.User.ID, fresh(), club.Load().(string)
 	signIn := func() (*account.SignedIn, error) {
 		return s.SignIn(ctx, account.SignIn{Identifier: u.User.Username, Password: pass, WithTokens: true}, o)
 	}
-	switch dice % 17 {
+	switch dice % 23 {
+	case 17:
+		return s.AddMember(ctx, in, id, o)
+	case 18:
+		return s.RemoveMember(ctx, in, id, o)
+	case 19:
+		if err := s.Assign(ctx, id, "moderator", in, o); err != nil {
+			return err
+		}
+		return s.Assign(ctx, id, "aa", in, o)
+	case 20:
+		return s.Unassign(ctx, id, "moderator", in, o)
+	case 21:
+		_, _, err := s.Invite(ctx, account.NewInvitation{Org: in, Email: "x@example.org", Role: "member"}, o)
+		return err
+	case 22:
+		_, err := s.ChangeOrganization(ctx, in, func(o *org.Organization) error { o.Plan = fmt.Sprint("p", dice); return nil }, o)
+		if dice%5 > 0 || err != nil {
+			return err
+		}
+		next, err := s.CreateOrganization(ctx, account.NewOrganization{Slug: newName()}, o)
+		if err != nil {
+			return err
+		}
+		club.Store(next.ID)
+		return errors.Join(s.DeleteOrganization(ctx, in, o), s.AddMember(ctx, next.ID, id, o))
 	case 0:
 		return s.Disable(ctx, id, o)
 	case 1, 2:
@@ -120,28 +150,30 @@ func anything(ctx context.Context, s *account.Service, u *account.SignedIn, dice
 	case 11:
 		return s.SignOut(ctx, &sallyport.Principal{Kind: sallyport.User, Subject: id, Session: u.Session.ID}, true, o)
 	}
-	in, err := signIn()
+	signed, err := signIn()
 	if err != nil {
 		return err
 	}
-	switch dice % 17 {
+	switch dice % 23 {
 	case 12:
-		return s.SignOut(ctx, by(in), false, o)
+		return s.SignOut(ctx, by(signed), false, o)
 	case 13:
-		return s.EndOtherSessions(ctx, id, in.Session.ID, o)
+		return s.EndOtherSessions(ctx, id, signed.Session.ID, o)
 	case 14:
-		_, _, err := s.ChangePassword(ctx, by(in), pass, pass, o)
+		_, _, err := s.ChangePassword(ctx, by(signed), pass, pass, o)
 		return err
+	case 15:
+		return s.SwitchOrganization(ctx, by(signed), in, o)
 	}
 	for range 3 {
-		next, err := s.Refresh(ctx, in.Tokens.Refresh, account.FirstParty, o)
+		next, err := s.Refresh(ctx, signed.Tokens.Refresh, account.FirstParty, o)
 		if err != nil {
 			return err
 		}
-		if _, err := s.Refresh(ctx, in.Tokens.Refresh, account.FirstParty, o); err != nil {
+		if _, err := s.Refresh(ctx, signed.Tokens.Refresh, account.FirstParty, o); err != nil {
 			return err
 		}
-		in.Tokens = next
+		signed.Tokens = next
 	}
 	return nil
 }
@@ -159,6 +191,7 @@ func (n *node) consistent() {
 	users, err := n.Members(n.t.Context(), account.UserFilter{})
 	n.must(err)
 	for _, u := range users {
+		n.membersOnly(u.ID)
 		sessions, err := n.Sessions(n.t.Context(), u.ID)
 		n.must(err)
 		for _, s := range sessions {
@@ -168,6 +201,17 @@ func (n *node) consistent() {
 			if err := n.Follower.Dead(s.Position, revoke.IDs{Session: s.ID, Subject: u.ID}); err != nil {
 				n.t.Errorf("session %s is there, and dead: %v", s.ID, err)
 			}
+		}
+	}
+}
+
+// membersOnly checks that the user has roles in no organization that the user is
+// no member of.
+func (n *node) membersOnly(user string) {
+	n.t.Helper()
+	for _, e := range n.audited("role.assign", user) {
+		if st, err := n.Standing(n.t.Context(), user, e.Org); err != nil || st.Org != e.Org && len(n.assignedIn(user, e.Org)) > 0 {
+			n.t.Errorf("%s has roles in %q, being no member (%v)", user, e.Org, err)
 		}
 	}
 }
