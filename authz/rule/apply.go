@@ -95,15 +95,16 @@ func whole(v sallyport.Value) bool {
 }
 
 func compare(op Op, a, b sallyport.Value) (sallyport.Value, error) {
-	t := ordered(op, a, b)
+	t := ordered(op, &a, &b)
 	if t == Neither {
 		return sallyport.Value{}, fmt.Errorf("only two integers, times or durations can be compared, not %s with %s", a.Kind(), b.Kind())
 	}
 	return sallyport.BoolValue(t == True), nil
 }
 
-// ordered says whether a < b or a <= b: neither, if they have no order.
-func ordered(op Op, a, b sallyport.Value) Truth {
+// ordered says whether a < b or a <= b: neither, if they have no order. Pointers
+// save copying.
+func ordered(op Op, a, b *sallyport.Value) Truth {
 	if a.Kind() != b.Kind() {
 		return Neither
 	}

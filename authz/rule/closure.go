@@ -1,6 +1,10 @@
 package rule
 
-import "github.com/sallyport-auth/sallyport"
+import (
+	"net/netip"
+
+	"github.com/sallyport-auth/sallyport"
+)
 
 // A condition is a compiled expression that is asked for its truth. It allocates
 // nothing unless the expression makes a set, a record or a value from text.
@@ -49,9 +53,18 @@ func conditionOf(e *Expr) condition {
 		}
 	case Has, HasTag:
 		return hasOf(e)
-	default:
-		value := termOf(e)
-		return func(env *Env) Truth { return truthOf(value(env), nil) }
+	case Call:
+		if within := constIP(e); within != nil {
+			return inRangeOf(termOf(e.Args[0]), within)
+		}
+	}
+	value := termOf(e)
+	return func(env *Env) Truth {
+		v := value(env)
+		if v.Kind() != sallyport.KindBool {
+			return Neither
+		}
+		return truth(v.Bool())
 	}
 }
 
@@ -258,6 +271,24 @@ func recordOf(e *Expr) term {
 			values[names[i]] = v
 		}
 		return sallyport.RecordValue(values)
+	}
+}
+
+// constIP returns the range of e, if e is a call of isInRange with a constant one.
+func constIP(e *Expr) *netip.Prefix {
+	if e.Name != "isInRange" || len(e.Args) != 2 || e.Args[1].Op != Const {
+		return nil
+	}
+	return e.Args[1].Value.IP()
+}
+
+func inRangeOf(a term, within *netip.Prefix) condition {
+	return func(env *Env) Truth {
+		v := a(env)
+		if v.Kind() != sallyport.KindIP {
+			return Neither
+		}
+		return truth(inRange(v.IP(), within))
 	}
 }
 

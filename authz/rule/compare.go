@@ -9,6 +9,8 @@ func equalOf(left, right *Expr) condition {
 		left, right = right, left
 	}
 	switch {
+	case right.Op == Const && right.Value.Kind() == sallyport.KindString && left.Op == Attr && entity(left.Args[0].Op):
+		return attrIs(left.Args[0].Op, left.Name, right.Value.Text())
 	case right.Op == Const:
 		return equalConst(termOf(left), right.Value)
 	case entity(left.Op) && entity(right.Op):
@@ -74,18 +76,26 @@ func equalVariables(a, b Op) condition {
 	}
 }
 
-func equalConst(a term, v sallyport.Value) condition {
-	switch v.Kind() {
-	case sallyport.KindString:
-		text := v.Text()
-		return func(env *Env) Truth {
-			x := a(env)
-			if !x.Known() {
-				return Neither
-			}
-			return truth(x.Kind() == sallyport.KindString && x.Text() == text)
+// attrIs compiles principal.name == "text" and resource.name == "text".
+func attrIs(op Op, name, text string) condition {
+	return func(env *Env) Truth {
+		who := env.variable(op)
+		if who == nil {
+			return Neither
 		}
-	case sallyport.KindEntity:
+		v := who.Attr(name)
+		if v.Kind() == sallyport.NotLoaded {
+			v = env.attrOf(who, name)
+		}
+		if !v.Known() {
+			return Neither
+		}
+		return truth(v.Kind() == sallyport.KindString && v.Text() == text)
+	}
+}
+
+func equalConst(a term, v sallyport.Value) condition {
+	if v.Kind() == sallyport.KindEntity {
 		u := v.UID()
 		return func(env *Env) Truth { return refersTo(a(env), u) }
 	}
@@ -104,10 +114,16 @@ func equalConst(a term, v sallyport.Value) condition {
 func lessOf(e *Expr) condition {
 	a, b, op := termOf(e.Args[0]), termOf(e.Args[1]), e.Op
 	if right := e.Args[1]; right.Op == Const {
-		v := right.Value
-		return func(env *Env) Truth { return ordered(op, a(env), v) }
+		limit := right.Value
+		return func(env *Env) Truth {
+			v := a(env)
+			return ordered(op, &v, &limit)
+		}
 	}
-	return func(env *Env) Truth { return ordered(op, a(env), b(env)) }
+	return func(env *Env) Truth {
+		x, y := a(env), b(env)
+		return ordered(op, &x, &y)
+	}
 }
 
 func likeOf(e *Expr) condition {
