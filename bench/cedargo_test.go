@@ -7,11 +7,11 @@ import (
 	cedar "github.com/cedar-policy/cedar-go"
 )
 
-// cedarGo is cedar-go over the text of a policy. Every entity that its questions
+// cedarGo is cedar-go over the texts of a policy. Every entity that its questions
 // need is there before they are asked.
-func cedarGo(t testing.TB, policy string, questions []question) contestant {
+func cedarGo(t testing.TB, questions []question, files ...string) contestant {
 	t.Helper()
-	set, err := cedar.NewPolicySetFromBytes("policy.cedar", []byte(policy))
+	set, err := cedar.NewPolicySetFromBytes("policy.cedar", []byte(strings.Join(files, "")))
 	if err != nil {
 		t.Fatal(err)
 	}

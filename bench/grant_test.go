@@ -71,6 +71,8 @@ func grantContest(t testing.TB, n int, f func(contest)) {
 				})
 				return ok && err == nil
 			}},
+			decider(t, "decision", grantPolicy(db), questions),
+			decider(t, "decision-of-member", grantPolicy(db), members(questions)),
 			casbinGrants(n).over(t, questions, byGrant),
 			bareSelect(t, db.Read, questions),
 		}})
@@ -79,6 +81,45 @@ func grantContest(t testing.TB, n int, f func(contest)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// grantPolicy is our policy with nothing but the grants.
+func grantPolicy(db *sqlite.DB) *authz.Policy {
+	p := authz.New()
+	p.Grants = grants{db}
+	return p
+}
+
+// grants reads each time in a transaction of its own.
+type grants struct{ db *sqlite.DB }
+
+func (g grants) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) (found []authz.Grant, err error) {
+	err = g.db.View(ctx, func(tx account.Tx) error {
+		found, err = tx.Grants.On(ctx, resources, grantees, now)
+		return err
+	})
+	return found, err
+}
+
+func (g grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType string, now time.Time, limit int) (found []authz.Grant, err error) {
+	err = g.db.View(ctx, func(tx account.Tx) error {
+		found, err = tx.Grants.Of(ctx, grantees, resourceType, now, limit)
+		return err
+	})
+	return found, err
+}
+
+// members asks for principals who act in an organization and have two roles, so
+// that grants may be theirs in three ways.
+func members(questions []question) []question {
+	made := make([]question, len(questions))
+	for i, q := range questions {
+		who := *q.who
+		who.Org, who.Roles = "club", []string{"member", "author"}
+		made[i] = q
+		made[i].who = &who
+	}
+	return made
 }
 
 // holds reports whether a grant allows what q asks for.
@@ -113,9 +154,10 @@ func bareSelect(t testing.TB, db *sql.DB, questions []question) contestant {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stmt.Close() })
+	ctx := context.WithoutCancel(t.Context()) // as ours: otherwise a goroutine waits for its end
 	return contestant{"floor", func(question int) bool {
 		q, expires := &questions[question], int64(0)
-		err := stmt.QueryRowContext(t.Context(), "Post", q.post.ID, "subject", q.who.Subject, q.action).Scan(&expires)
+		err := stmt.QueryRowContext(ctx, "Post", q.post.ID, "subject", q.who.Subject, q.action).Scan(&expires)
 		return err == nil && (expires == 0 || q.at.Before(time.UnixMilli(expires)))
 	}}
 }

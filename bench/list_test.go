@@ -33,7 +33,7 @@ type lister struct {
 }
 
 func ourList(t testing.TB) lister {
-	p := compile(t, listPolicy)
+	p := newPolicy(t, nil, listPolicy)
 	ctx := t.Context()
 	return lister{"cedar", func(q *question) (string, []any, error) {
 		query := q.query()
@@ -109,7 +109,7 @@ func decidedOneByOne(t testing.TB, q question) (allowed []string) {
 		on.post = p
 		questions = append(questions, on)
 	}
-	oracle := cedarGo(t, listPolicy, questions)
+	oracle := cedarGo(t, questions, listPolicy)
 	for i := range questions {
 		if oracle.ask(i) {
 			allowed = append(allowed, questions[i].post.ID)

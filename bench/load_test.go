@@ -8,8 +8,6 @@ import (
 
 	cedargo "github.com/cedar-policy/cedar-go"
 	"github.com/sallyport-auth/sallyport/authz"
-	"github.com/sallyport-auth/sallyport/authz/cedar"
-	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
 // A loader makes a policy ready to decide, and returns what has to stay in memory
@@ -19,35 +17,14 @@ type loader struct {
 	load func(testing.TB) any
 }
 
-// loadCedar is ours, from the texts of files, which it copies as if they had just
-// been read.
-func loadCedar(policy ...string) loader {
-	return loader{"cedar", func(t testing.TB) any { return compiled(t, parsed(t, policy...)) }}
+// loadCedar is ours, from the texts of files.
+func loadCedar(files ...string) loader {
+	return loader{"cedar", func(t testing.TB) any { return compile(t, parse(t, files...)) }}
 }
 
-func parsed(t testing.TB, policy ...string) []rule.Rule {
-	files := make([]rule.File, len(policy))
-	for i, text := range policy {
-		files[i] = rule.File{Name: fmt.Sprintf("%d.cedar", i), Text: strings.Clone(text)}
-	}
-	rules, err := cedar.Parse(files...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rules
-}
-
-func compiled(t testing.TB, rules []rule.Rule) *rule.Set {
-	set, err := rule.Compile(rules, rule.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
-func loadCedarGo(policy ...string) loader {
+func loadCedarGo(files ...string) loader {
 	return loader{"cedar-go", func(t testing.TB) any {
-		set, err := cedargo.NewPolicySetFromBytes("policy.cedar", []byte(strings.Join(policy, "")))
+		set, err := cedargo.NewPolicySetFromBytes("policy.cedar", []byte(strings.Join(files, "")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,18 +80,18 @@ func heap() int64 {
 // conditions is a policy of n rules with conditions, each about another action:
 // in turn, whether the principal is the owner, and many things at once. A file
 // holds at most 1,000 rules.
-func conditions(n int) (policy []string) {
+func conditions(n int) (files []string) {
 	for i := range n {
 		text := ownerPolicy
 		if i%2 == 1 {
 			text = abacPolicy
 		}
 		if i%1000 == 0 {
-			policy = append(policy, "")
+			files = append(files, "")
 		}
-		policy[i/1000] += strings.Replace(text, `Action::"post:`, fmt.Sprintf(`Action::"post-%d:`, i), 1)
+		files[i/1000] += strings.Replace(text, `Action::"post:`, fmt.Sprintf(`Action::"post-%d:`, i), 1)
 	}
-	return policy
+	return files
 }
 
 func BenchmarkLoad(b *testing.B) {
@@ -138,14 +115,14 @@ func BenchmarkLoad(b *testing.B) {
 		b.Run("parse", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				parsed(b, text...)
+				parse(b, text...)
 			}
 		})
 		b.Run("compile", func(b *testing.B) {
 			b.ReportAllocs()
-			rules := parsed(b, text...)
+			rules := parse(b, text...)
 			for b.Loop() {
-				compiled(b, rules)
+				compile(b, rules)
 			}
 		})
 	})

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport"
@@ -9,25 +11,40 @@ import (
 	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
-// compile returns our policy of the text, and of roles by definition.
-func compile(t testing.TB, policy string, roles ...authz.Role) *authz.Policy {
+// newPolicy returns our policy, of role definitions and of files in Cedar.
+func newPolicy(t testing.TB, roles []authz.Role, files ...string) *authz.Policy {
 	t.Helper()
 	definitions, err := authz.Compile(roles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := cedar.Parse(rule.File{Name: "policy.cedar", Text: policy})
+	p := authz.New()
+	p.Swap(definitions)
+	p.SwapRules(authz.Rules{Set: compile(t, parse(t, files...))})
+	return p
+}
+
+// parse copies the files, as if they had just been read.
+func parse(t testing.TB, files ...string) []rule.Rule {
+	t.Helper()
+	read := make([]rule.File, len(files))
+	for i, text := range files {
+		read[i] = rule.File{Name: fmt.Sprintf("%d.cedar", i), Text: strings.Clone(text)}
+	}
+	rules, err := cedar.Parse(read...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rules
+}
+
+func compile(t testing.TB, rules []rule.Rule) *rule.Set {
+	t.Helper()
 	set, err := rule.Compile(rules, rule.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := authz.New()
-	p.Swap(definitions)
-	p.SwapRules(authz.Rules{Set: set})
-	return p
+	return set
 }
 
 // decider is our policy, asked as the doors ask it.

@@ -43,9 +43,9 @@ func roleContest(t testing.TB, n int) contest {
 	lines, questions := roles(n), roleQuestions(n)
 	policy := cedarRoles(lines)
 	return contest{questions, []contestant{
-		decider(t, "roles", compile(t, "", defined(lines, true)...), questions),
-		decider(t, "cedar", compile(t, policy, defined(lines, false)...), questions),
-		cedarGo(t, policy, questions),
+		decider(t, "roles", newPolicy(t, defined(lines, true)), questions),
+		decider(t, "cedar", newPolicy(t, defined(lines, false), policy), questions),
+		cedarGo(t, questions, policy),
 		casbinRoles(lines).over(t, questions, byRole),
 		roleMap(lines, questions),
 	}}

@@ -24,18 +24,32 @@ when {
 )
 
 func ownerContest(t testing.TB) contest {
-	questions := []question{
+	questions := ownerQuestions()
+	return contest{questions, []contestant{
+		decider(t, "cedar", newPolicy(t, nil, ownerPolicy), questions),
+		cedarGo(t, questions, ownerPolicy),
+		casbinOwner.over(t, questions, byAttributes),
+		byHand(questions, mayDelete),
+	}}
+}
+
+// ownerAmongContest is the same among n rules about other actions.
+func ownerAmongContest(t testing.TB, n int) contest {
+	questions, files := ownerQuestions(), append(conditions(n), ownerPolicy)
+	return contest{questions, []contestant{
+		decider(t, "cedar", newPolicy(t, nil, files...), questions),
+		cedarGo(t, questions, files...),
+		byHand(questions, mayDelete),
+	}}
+}
+
+func ownerQuestions() []question {
+	return []question{
 		ask(func(*question) {}),
 		ask(func(q *question) { q.post.Author, q.want = "bob", false }),
 		ask(func(q *question) { q.post.Author, q.want = "", false }),
 		ask(func(q *question) { q.action, q.want = "post:edit", false }),
 	}
-	return contest{questions, []contestant{
-		decider(t, "cedar", compile(t, ownerPolicy), questions),
-		cedarGo(t, ownerPolicy, questions),
-		casbinOwner.over(t, questions, byAttributes),
-		byHand(questions, mayDelete),
-	}}
 }
 
 func mayDelete(q *question) bool {
@@ -55,8 +69,8 @@ func abacContest(t testing.TB) contest {
 		ask(func(q *question) { q.action, q.want = "post:delete", false }),
 	}
 	return contest{questions, []contestant{
-		decider(t, "cedar", compile(t, abacPolicy), questions),
-		cedarGo(t, abacPolicy, questions),
+		decider(t, "cedar", newPolicy(t, nil, abacPolicy), questions),
+		cedarGo(t, questions, abacPolicy),
 		casbinABAC.over(t, questions, byAttributes),
 		byHand(questions, mayPublish),
 	}}
@@ -74,9 +88,14 @@ func byHand(questions []question, may func(*question) bool) contestant {
 
 func TestRules(t *testing.T) {
 	ownerContest(t).agree(t)
+	ownerAmongContest(t, 100).agree(t)
 	abacContest(t).agree(t)
 }
 
 func BenchmarkOwner(b *testing.B) { ownerContest(b).run(b, true) }
+
+func BenchmarkOwnerAmong(b *testing.B) {
+	b.Run("10000", func(b *testing.B) { ownerAmongContest(b, 10_000).run(b, true) })
+}
 
 func BenchmarkABAC(b *testing.B) { abacContest(b).run(b, true) }

@@ -143,7 +143,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, s := range sections {
 		for _, r := range s.Rows {
-			if r.What != "owner may" {
+			if r.What != "owner" {
 				continue
 			}
 			if got := r.Rivals["casbin"]; got != (value{3000, ns}) {

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // A row is one claim of docs/performance.md.
 type row struct {
 	what   string
@@ -55,21 +57,38 @@ var table = []section{
 		role("10"), role("1000"), role("10000"),
 		{what: "10000 rules, allocations", ours: figure{"authz.RoleCheck/10000", allocs}, goal: mostOurs(0)},
 	}},
-	{"Decisions on one policy, against other libraries and a check written by hand", libraries, []row{
-		decision("role among 10 rules", "Role/10", "roles", 50),
-		decision("role among 100 rules", "Role/100", "roles", 50),
-		decision("role among 1000 rules", "Role/1000", "roles", 50),
-		decision("role among 10000 rules", "Role/10000", "roles", 50),
-		allocations("its allocations", "Role/10000", "roles"),
-		decision("role among 10000 rules, denied", "RoleDenied/10000", "roles", 50),
-		decision("role among 10 rules in Cedar", "Role/10", "cedar", 50),
-		decision("role among 10000 rules in Cedar", "Role/10000", "cedar", 50),
-		allocations("its allocations", "Role/10000", "cedar"),
-		decision("owner may", "Owner", "cedar", 90),
-		allocations("its allocations", "Owner", "cedar"),
-		decision("owner may, among 10000 rules", "OwnerAmong/10000", "cedar", 90),
-		decision("owner, plan, assurance level, status, time", "ABAC", "cedar", 90),
-		allocations("its allocations", "ABAC", "cedar"),
+	{"Decisions, against other libraries with the same policy, and a check written by hand", libraries, []row{
+		decision("role among 10 rules", "Role/10", "roles", libraries, 50),
+		decision("role among 100 rules", "Role/100", "roles", libraries, 50),
+		decision("role among 1000 rules", "Role/1000", "roles", libraries, 50),
+		decision("role among 10000 rules", "Role/10000", "roles", libraries, 50),
+		allocations("role among 10000 rules, allocations", "Role/10000", "roles", libraries),
+		decision("role among 10000 rules, denied", "RoleDenied/10000", "roles", libraries, 50),
+		decision("role among 10 rules in Cedar", "Role/10", "cedar", libraries, 50),
+		decision("role among 10000 rules in Cedar", "Role/10000", "cedar", libraries, 50),
+		allocations("role among 10000 rules in Cedar, allocations", "Role/10000", "cedar", libraries),
+		decision("owner", "Owner", "cedar", libraries, 90),
+		allocations("owner, allocations", "Owner", "cedar", libraries),
+		decision("owner, among 10000 rules", "OwnerAmong/10000", "cedar", []string{"cedar-go"}, 90),
+		decision("owner, status, plan, assurance level and time", "ABAC", "cedar", libraries, 90),
+		allocations("owner, status, …, allocations", "ABAC", "cedar", libraries),
+	}},
+	{"A grant among 1e6, SQLite, against a bare SELECT by primary key", libraries, []row{
+		grant("statement alone", "statement"), grant("with its transaction", "transaction"),
+		grant("whole decision", "decision"), grant("whole decision for a member of an organization with two roles", "decision-of-member"),
+	}},
+	{"A list: what is left of three rules, as SQL and arguments, against the same written by hand", nil, []row{
+		{what: "condition", ours: figure{"bench.List/cedar", ns}, floor: figure{"bench.List/floor", ns}, goal: mostOurs(1000)},
+	}},
+	{"10000 rules: loading them, and the heap that each occupies", libraries, []row{
+		contest("definitions of roles", "Load/roles", "roles", libraries, ns),
+		contest("definitions of roles, heap", "Load/roles", "roles", libraries, heap),
+		contest("roles in Cedar", "Load/roles", "cedar", libraries, ns),
+		contest("roles in Cedar, heap", "Load/roles", "cedar", libraries, heap),
+		contest("conditions in Cedar", "Load/conditions", "cedar", []string{"cedar-go"}, ns).bare(),
+		contest("conditions in Cedar, heap", "Load/conditions", "cedar", []string{"cedar-go"}, heap).bare(),
+		{what: "conditions in Cedar, parsing", ours: figure{"bench.Load/steps/parse", ns}},
+		{what: "conditions in Cedar, compiling", ours: figure{"bench.Load/steps/compile", ns}},
 	}},
 	{"Doors and a handler without HTTP, against the handler alone", nil, []row{
 		{what: "token", ours: figure{"server.Doors/token", ns}, floor: figure{"server.Doors/bare", ns}},
@@ -119,23 +138,43 @@ func role(rules string) row {
 // libraries are the rivals of the module bench.
 var libraries = []string{"cedar-go", "casbin"}
 
-// decision is a row of a benchmark of the module bench: ours goes by that name
-// there.
-func decision(what, bench, ours string, bound float64) row {
-	r := contest(what, bench, ours, ns)
+// heap is what a rule occupies once it is loaded.
+const heap = "B/rule"
+
+// contest is a row of a benchmark of the module bench, in which ours goes by that
+// name and the rivals, some of the libraries, by theirs.
+func contest(what, bench, ours string, rivals []string, unit string) row {
+	of := func(name string) figure { return figure{"bench." + bench + "/" + name, unit} }
+	r := row{what: what, ours: of(ours), floor: of("floor")}
+	for _, name := range libraries {
+		rival := figure{}
+		if slices.Contains(rivals, name) {
+			rival = of(name)
+		}
+		r.rivals = append(r.rivals, rival)
+	}
+	return r
+}
+
+// bare is the row without a floor.
+func (r row) bare() row { r.floor = figure{}; return r }
+
+func decision(what, bench, ours string, rivals []string, bound float64) row {
+	r := contest(what, bench, ours, rivals, ns)
 	r.goal = mostOurs(bound)
 	return r
 }
 
-func allocations(what, bench, ours string) row {
-	r := contest(what, bench, ours, allocs)
+func allocations(what, bench, ours string, rivals []string) row {
+	r := contest(what, bench, ours, rivals, allocs)
 	r.goal = mostOurs(0)
 	return r
 }
 
-func contest(what, bench, ours, unit string) row {
-	of := func(name string) figure { return figure{"bench." + bench + "/" + name, unit} }
-	return row{what: what, ours: of(ours), rivals: []figure{of("cedar-go"), of("casbin")}, floor: of("floor")}
+func grant(what, ours string) row {
+	r := contest(what, "Grant/1e6", ours, []string{"casbin"}, ns)
+	r.goal = most(1.2)
+	return r
 }
 
 func guarded(how string, bound float64) row {
