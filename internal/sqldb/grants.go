@@ -2,8 +2,11 @@ package sqldb
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -82,78 +85,171 @@ func (w *where) in(column string, values []string) {
 // On asks for each resource and each kind of grantee by the whole key but the
 // permission, all in one statement.
 func (s grants) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) ([]authz.Grant, error) {
-	q := union{now: now, kinds: byKind(grantees)}
+	q := lookup{byID: true, kinds: byKind(grantees)}
 	for i, r := range resources {
 		if storable(r.Type) && storable(r.ID) && !slices.Contains(resources[:i], r) {
-			q.add(func(w *where) { w.resource(r) })
+			q.places = append(q.places, r)
 		}
 	}
-	return q.run(ctx, s.db)
+	return q.run(ctx, s.db, now, 0)
 }
 
 func (s grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType string, now time.Time, limit int) ([]authz.Grant, error) {
 	if limit <= 0 || !storable(resourceType) {
 		return nil, nil
 	}
-	q := union{now: now, kinds: byKind(grantees), limit: limit}
-	q.add(func(w *where) { w.and("resource_type = ?", resourceType) })
-	return q.run(ctx, s.db)
+	q := lookup{kinds: byKind(grantees), places: []sallyport.UID{{Type: resourceType}}}
+	return q.run(ctx, s.db, now, limit)
 }
 
 // A kind is the grantees of one kind, by id.
 type kind struct {
-	name string
+	name authz.GranteeKind
 	ids  []string
 }
 
-// byKind sorts grantees out. Text that cannot be stored is in no row.
+// byKind sorts grantees out. Text that cannot be stored is in no row. The number
+// of ids of a kind is a power of two, with one of them repeated: few statements are
+// enough for all numbers, because each connection keeps those that it has seen.
 func byKind(grantees []authz.Grantee) (kinds []kind) {
 	for _, g := range grantees {
 		if !storable(g.ID) || !storable(string(g.Kind)) {
 			continue
 		}
-		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == string(g.Kind) })
+		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == g.Kind })
 		if i < 0 {
-			i, kinds = len(kinds), append(kinds, kind{name: string(g.Kind)})
+			i, kinds = len(kinds), append(kinds, kind{name: g.Kind})
 		}
 		kinds[i].ids = append(kinds[i].ids, g.ID)
+	}
+	for i := range kinds {
+		ids := &kinds[i].ids
+		for n := len(*ids); n&(n-1) != 0; n++ {
+			*ids = append(*ids, (*ids)[0])
+		}
 	}
 	return kinds
 }
 
-// A union asks for live grants in several places at once, each a range of an
+// A lookup asks for live grants in several places at once, each a range of an
 // index: neither database finds its way through an OR of them all.
-type union struct {
-	now   time.Time
-	kinds []kind
-	limit int // 0 = none
-
-	where where
-	arms  []string
+type lookup struct {
+	byID   bool            // places are objects, not types
+	places []sallyport.UID // of one type, if not byID
+	kinds  []kind
 }
 
-// add asks for what every kind of grantee has in one place.
-func (q *union) add(place func(*where)) {
-	for _, k := range q.kinds {
-		w := where{args: q.where.args}
-		place(&w)
-		w.and("subject_type = ?", k.name)
-		w.in("subject_id", k.ids)
-		w.live(q.now)
-		q.where.args = w.args
-		q.arms = append(q.arms, `SELECT `+grantColumns+` FROM sallyport_grants`+w.String())
+func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) ([]authz.Grant, error) {
+	if len(q.places) == 0 || len(q.kinds) == 0 {
+		return nil, nil
 	}
+	return list(ctx, d, q.scan, q.text(limit > 0), q.args(now, limit)...)
+}
+
+// args are now, the places, the kinds and the limit, each value once.
+func (q *lookup) args(now time.Time, limit int) []any {
+	args := append(make([]any, 0, 16), ms(now))
+	for _, r := range q.places {
+		args = append(args, r.Type)
+		if q.byID {
+			args = append(args, r.ID)
+		}
+	}
+	for _, k := range q.kinds {
+		args = append(args, string(k.name))
+		for _, id := range k.ids {
+			args = append(args, id)
+		}
+	}
+	if limit > 0 {
+		args = append(args, int64(limit))
+	}
+	return args
+}
+
+// text returns the statement, of which there is one for each shape of a lookup.
+func (q *lookup) text(limited bool) string {
+	shape := [5]int{len(q.places), 0, 0, 0, 0}
+	if limited {
+		shape[4] = 1
+	}
+	if len(q.places) > 8 || len(q.kinds) > 3 {
+		return q.write(limited)
+	}
+	for i, k := range q.kinds {
+		shape[1+i] = len(k.ids)
+	}
+	if text, ok := lookups.Load(shape); ok {
+		return text.(string)
+	}
+	text := q.write(limited)
+	lookups.Store(shape, text)
+	return text
+}
+
+// lookups are texts by shape. Only On is not limited, only Of is.
+var lookups sync.Map
+
+// write writes an arm for each place and kind. What an arm knows anyway is in no
+// column: a number says which arm it was.
+func (q *lookup) write(limited bool) string {
+	columns, width := `subject_id, permission, created_at, expires_at, resource_id`, 1
+	if q.byID {
+		columns, width = `subject_id, permission, created_at, expires_at`, 2
+	}
+	var arms []string
+	var arg int
+	for i := range q.places {
+		place := fmt.Sprintf(`resource_type = $%d`, 2+i*width)
+		if q.byID {
+			place += fmt.Sprintf(` AND resource_id = $%d`, 3+i*width)
+		}
+		arg = 2 + len(q.places)*width
+		for _, k := range q.kinds {
+			arms = append(arms, fmt.Sprintf(`SELECT %d, %s FROM sallyport_grants
+				WHERE %s AND subject_type = $%d AND subject_id %s AND (expires_at = 0 OR expires_at > $1)`,
+				len(arms), columns, place, arg, among(arg+1, len(k.ids))))
+			arg += 1 + len(k.ids)
+		}
+	}
+	text := strings.Join(arms, ` UNION ALL `)
+	if limited {
+		text += fmt.Sprintf(` LIMIT $%d`, arg)
+	}
+	return text
+}
+
+// among compares with n arguments from first.
+func among(first, n int) string {
+	if n == 1 {
+		return "= $" + strconv.Itoa(first)
+	}
+	places := make([]string, n)
+	for i := range places {
+		places[i] = "$" + strconv.Itoa(first+i)
+	}
+	return "IN (" + strings.Join(places, ", ") + ")"
+}
+
+func (q *lookup) scan(r scanner) (g authz.Grant, err error) {
+	var arm, created, expires int64
+	var id, permission string
+	to := []any{&arm, &g.Grantee.ID, &permission, &created, &expires, &id}
+	if q.byID {
+		to = to[:5]
+	}
+	if err := r.Scan(to...); err != nil {
+		return g, err
+	}
+	g.Resource, g.Grantee.Kind = q.places[int(arm)/len(q.kinds)], q.kinds[int(arm)%len(q.kinds)].name
+	if !q.byID {
+		g.Resource.ID = id
+	}
+	g.Permissions, g.CreatedAt, g.ExpiresAt = []string{permission}, at(created), at(expires)
+	return g, nil
 }
 
 func (w *where) live(now time.Time) { w.and("(expires_at = 0 OR expires_at > ?)", ms(now)) }
-
-func (q *union) run(ctx context.Context, d *db) ([]authz.Grant, error) {
-	if len(q.arms) == 0 {
-		return nil, nil
-	}
-	stmt := strings.Join(q.arms, ` UNION ALL `) + q.where.limit(q.limit)
-	return list(ctx, d, scanGrant, stmt, q.where.args...)
-}
 
 func (s grants) List(ctx context.Context, f authz.GrantFilter, now time.Time) ([]authz.Grant, error) {
 	if err := f.Check(); err != nil {

@@ -28,10 +28,10 @@ var expired = [...]struct {
 	// The row may have been set since it was selected.
 	{"failures", `DELETE FROM sallyport_login_failures WHERE expires_at <= $1 AND key IN
 		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
-	{"grants", `DELETE FROM sallyport_grants WHERE expires_at > 0 AND expires_at <= $1
+	{"grants", `DELETE FROM sallyport_grants WHERE expires_at <> 0 AND expires_at <= $1
 		AND (resource_type, resource_id, subject_type, subject_id, permission) IN
 		(SELECT resource_type, resource_id, subject_type, subject_id, permission FROM sallyport_grants
-			WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+			WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 }

@@ -3,7 +3,10 @@
 
 -- A row for each permission, because each expires by itself. A check knows the
 -- object and who asks, and so reads the key; a filter and a list of what
--- somebody has been given read the second index, which holds all they need.
+-- somebody has been given read the second index, which holds all they need. The
+-- third is not WHERE expires_at > 0: to see whether it helps, SQLite would look at
+-- the value that expires_at is compared with, and so compile a statement anew
+-- each time it runs.
 CREATE TABLE sallyport_grants (
   resource_type TEXT NOT NULL,
   resource_id   TEXT NOT NULL,
@@ -17,7 +20,7 @@ CREATE TABLE sallyport_grants (
 -- sqlite: WITHOUT ROWID
 ;
 CREATE INDEX sallyport_grants_subject ON sallyport_grants (subject_type, subject_id, resource_type, resource_id, permission);
-CREATE INDEX sallyport_grants_expires ON sallyport_grants (expires_at) WHERE expires_at > 0;
+CREATE INDEX sallyport_grants_expires ON sallyport_grants (expires_at) WHERE expires_at <> 0;
 
 -- The highest number is in force. Files are JSON that the database never looks into.
 CREATE TABLE sallyport_policies (
