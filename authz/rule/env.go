@@ -24,9 +24,9 @@ type Entities interface {
 }
 
 // An Env is what a query is about. It may be reused for the next query once an
-// evaluation has returned; nothing keeps it.
+// evaluation has returned, but not by two at the same time; nothing keeps it.
 type Env struct {
-	Principal Entity
+	Principal Entity // never nil
 	Action    sallyport.UID
 	Resource  Entity                            // nil: no object, every condition on one is neither true nor false
 	Context   func(name string) sallyport.Value // a field of the context; nil = none is loaded
