@@ -38,7 +38,7 @@ func (p *Policy) evaluate(q sallyport.Query) *evaluation {
 	}
 	e.who.p, e.who.definitions = q.Principal, e.definitions
 	e.env.Principal = &e.who
-	e.env.Action = sallyport.UID{Type: sallyport.ActionType, ID: q.Action}
+	e.env.Action = action(&q)
 	e.env.Resource = nil
 	if !q.Resource.IsZero() {
 		e.what.r, e.env.Resource = q.Resource, &e.what

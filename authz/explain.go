@@ -88,7 +88,7 @@ func (e *evaluation) organizationStep() Step {
 		return s
 	}
 	s.Why = fmt.Sprintf("the object belongs to %s, the principal acts in %s", orNone(org), orNone(e.query.Principal.Org))
-	if e.foreign() {
+	if foreign(&e.query) {
 		s.Answer = Refuses
 	}
 	return s
@@ -134,12 +134,12 @@ func ruleStep(question string, r *rule.Rule, says Answer) Step {
 	if r == nil {
 		return Step{Question: question, Answer: Passes}
 	}
-	return Step{Question: question, Answer: says, By: r.ID, Why: at(r)}
+	return Step{Question: question, Answer: says, By: r.ID, Why: r.At()}
 }
 
 // would says what would have allowed what is denied.
 func (e *evaluation) would(x *Explanation) []string {
-	if e.foreign() {
+	if foreign(&e.query) {
 		org, _ := e.query.Resource.Organization()
 		if org == "" {
 			return []string{"nothing: objects of this type belong to organizations, and this one names none"}

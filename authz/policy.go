@@ -108,6 +108,9 @@ func (p *Policy) Reload(ctx context.Context, read func(context.Context) ([]Role,
 // if grants cannot be read, or if the action is not written like a permission and
 // so nobody can have been given it.
 func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decision, error) {
+	if d, ok := p.plain(&q); ok {
+		return d, nil
+	}
 	e := p.evaluate(q)
 	defer e.done()
 	d, err := e.decide(ctx)
@@ -122,14 +125,32 @@ func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decis
 	return d, err
 }
 
+// plain decides the commonest query without further ado: no rule forbids the
+// action, and a role that the principal has everywhere permits it.
+func (p *Policy) plain(q *sallyport.Query) (d sallyport.Decision, ok bool) {
+	who := q.Principal
+	if who.Kind == sallyport.Anonymous || who.Scopes != nil && !ScopeAllows(who.Scopes, q.Action) || foreign(q) {
+		return d, false
+	}
+	if r := p.rules.Load(); r != nil && r.Set.MayForbid(action(q)) {
+		return d, false
+	}
+	d.Rule, d.Allow = p.Load().granting(who.Roles, q.Action)
+	return d, d.Allow
+}
+
+func action(q *sallyport.Query) sallyport.UID {
+	return sallyport.UID{Type: sallyport.ActionType, ID: q.Action}
+}
+
 // decide is the order of door two, scopes aside. Rules are asked before grants,
 // because they are at hand: both can only permit.
 func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
-	if e.foreign() {
+	if foreign(&e.query) {
 		return sallyport.Decision{Rule: "organization"}, nil
 	}
 	if r := e.rules.Forbidden(&e.env); r != nil {
-		return sallyport.Decision{Rule: r.ID, Source: at(r), Reason: r.Message}, nil
+		return sallyport.Decision{Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
 	}
 	if role, ok := e.role(); ok {
 		return sallyport.Decision{Allow: true, Rule: role}, nil
@@ -138,7 +159,7 @@ func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
 		return sallyport.Decision{}, fmt.Errorf(`action %.140q is not written like "post:delete"`, e.query.Action)
 	}
 	if r := e.rules.Permitted(&e.env); r != nil {
-		return sallyport.Decision{Allow: true, Rule: r.ID, Source: at(r), Reason: r.Message}, nil
+		return sallyport.Decision{Allow: true, Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
 	}
 	if name, err := e.permit(ctx); err != nil || name != "" {
 		return sallyport.Decision{Allow: err == nil, Rule: name}, err
@@ -149,9 +170,9 @@ func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
 
 // foreign reports whether the object belongs to an organization that the
 // principal does not act in, or to none although its type does.
-func (e *evaluation) foreign() bool {
-	org, belongs := e.query.Resource.Organization()
-	return belongs && (org == "" || org != e.query.Principal.Org)
+func foreign(q *sallyport.Query) bool {
+	org, belongs := q.Resource.Organization()
+	return belongs && (org == "" || org != q.Principal.Org)
 }
 
 // role returns "role …" for the first role that permits the action.
@@ -229,9 +250,4 @@ func (e *evaluation) reach() []sallyport.UID {
 		}
 	}
 	return on
-}
-
-// at is where r stands in its source.
-func at(r *rule.Rule) string {
-	return fmt.Sprintf("%s:%d:%d", r.Source.File, r.Source.Line, r.Source.Column)
 }

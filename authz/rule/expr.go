@@ -1,6 +1,10 @@
 package rule
 
-import "github.com/sallyport-auth/sallyport"
+import (
+	"fmt"
+
+	"github.com/sallyport-auth/sallyport"
+)
 
 // Op says what an [Expr] computes.
 type Op uint8
@@ -99,6 +103,9 @@ type Position struct {
 	Line, Column int
 }
 
+// String returns the position as messages have it: "posts.cedar:12:1".
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
 // A Rule permits or forbids: who, what, on which objects, and under which
 // condition.
 type Rule struct {
@@ -114,6 +121,18 @@ type Rule struct {
 	Text      string // as it was written, annotations included
 
 	Annotations map[string]string
+
+	at    string // Source, written once
+	whole *Expr  // Condition, made once
+}
+
+// At is where the rule stands, as messages have it. Of a rule in a [Set] it does
+// not allocate.
+func (r *Rule) At() string {
+	if r.at != "" {
+		return r.at
+	}
+	return r.Source.String()
 }
 
 // A File is a policy file: what it is called in messages, and its text.

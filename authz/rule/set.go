@@ -51,6 +51,7 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 			continue
 		}
 		ids[r.ID] = r
+		r.at, r.whole = r.Source.String(), Condition(r)
 		compiled := newCompiled(r, i)
 		if r.Actions == nil {
 			every.add(compiled)
@@ -74,11 +75,11 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 }
 
 func duplicate(r, other *Rule) error {
-	at := fmt.Sprintf("%s:%d:%d", r.Source.File, r.Source.Line, r.Source.Column)
+	at := r.Source
 	if other == nil {
 		return fmt.Errorf("%s: a rule has no id", at)
 	}
-	return fmt.Errorf("%s: rule %q has the id of the one at %s:%d:%d", at, r.ID, other.Source.File, other.Source.Line, other.Source.Column)
+	return fmt.Errorf("%s: rule %q has the id of the one at %s", at, r.ID, other.Source)
 }
 
 // A naming is how rules name an action: it alone, or with what is in it.
@@ -172,6 +173,16 @@ func (s *Set) first(env *Env, effect Effect) *Rule {
 		}
 	}
 	return nil
+}
+
+// MayForbid reports whether any rule forbids the action on some resource.
+func (s *Set) MayForbid(action sallyport.UID) bool {
+	for _, x := range s.indexes(action) {
+		if x.effects[Forbid] {
+			return true
+		}
+	}
+	return false
 }
 
 // Candidates returns the rules that could apply to some resource of a type and to
