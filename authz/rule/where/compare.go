@@ -14,7 +14,7 @@ var errTwoColumns = errors.New("a sum can be compared with a constant only")
 
 // compare is where both values are there and a cmp b is sure, as rules compare:
 // values of different kinds are not equal and have no order.
-func (w *writer) compare(cmp string, a, b term) (cond, error) {
+func (w *writer) compare(cmp string, a, b *term) (cond, error) {
 	w.size++
 	when := and(a.when, b.when)
 	if when.op == never || a.unknown() || b.unknown() {

@@ -41,7 +41,7 @@ type col struct {
 	sql      string
 	kind     sallyport.ValueKind
 	entity   string // type that it refers to
-	optional bool
+	nullable bool
 }
 
 // text reports whether the column's values are text in SQL.
@@ -51,9 +51,9 @@ func (c *col) text() bool { return c.kind == sallyport.KindString || c.kind == s
 // nothing.
 func (c *col) there(want bool) cond {
 	switch {
-	case !c.optional && want:
+	case !c.nullable && want:
 		return cond{op: always}
-	case !c.optional:
+	case !c.nullable:
 		return cond{}
 	case want:
 		return cond{op: present, col: c}
@@ -63,6 +63,14 @@ func (c *col) there(want bool) cond {
 
 // and is where all conds hold. It leaves out what the others imply.
 func and(conds ...cond) cond {
+	if len(conds) == 2 {
+		switch a, b := &conds[0], &conds[1]; {
+		case a.op == always, a.op == present && b.implies(a.col):
+			return *b
+		case b.op == always, a.op == never:
+			return *a
+		}
+	}
 	kids := flatten(every, always, conds)
 	if slices.ContainsFunc(kids, func(c cond) bool { return c.op == never }) {
 		return cond{}
@@ -90,6 +98,9 @@ func implied(kids []cond) func(cond) bool {
 
 // or is where one of conds holds.
 func or(conds ...cond) cond {
+	if len(conds) == 2 && conds[0].op == never {
+		return conds[1]
+	}
 	kids := flatten(some, never, conds)
 	if slices.ContainsFunc(kids, func(c cond) bool { return c.op == always }) {
 		return cond{op: always}
@@ -125,7 +136,7 @@ func join(op, nothing op, kids []cond) cond {
 
 // implies reports whether c holds only where p holds something. In a column of
 // references "" is nothing, and not equal to what is asked for.
-func (c cond) implies(p *col) bool {
+func (c *cond) implies(p *col) bool {
 	switch c.op {
 	case compare:
 		if c.col != p && c.other != p {

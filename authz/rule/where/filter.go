@@ -84,7 +84,8 @@ func (f *Filter) tenant(w *writer) (cond, error) {
 	if err != nil {
 		return cond{}, fmt.Errorf("%w: %w", sallyport.ErrNotListable, err)
 	}
-	return w.compare("=", column(org), constant(sallyport.EntityValue(sallyport.UID{Type: sallyport.OrganizationType, ID: f.Org})))
+	a, b := column(org), constant(sallyport.EntityValue(sallyport.UID{Type: sallyport.OrganizationType, ID: f.Org}))
+	return w.compare("=", &a, &b)
 }
 
 // permitted is where anything permits.

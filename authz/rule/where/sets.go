@@ -97,7 +97,7 @@ func (w *writer) contains(set [][]term, element []term, want bool) (cond, error)
 		var same cond
 		for _, a := range candidates {
 			for _, b := range element {
-				c, err := w.compare(equality[want], a, b)
+				c, err := w.compare(equality(want), &a, &b)
 				if err != nil {
 					return cond{}, err
 				}
@@ -148,7 +148,7 @@ func (w *writer) among(t term, values []sallyport.Value, want bool) (cond, error
 	case 0:
 		return where(t.when, !want), nil
 	case 1:
-		return and(t.when, cond{op: compare, cmp: equality[want], col: t.col, arg: args[0]}), nil
+		return and(t.when, cond{op: compare, cmp: equality(want), col: t.col, arg: args[0]}), nil
 	}
 	return and(t.when, cond{op: oneOf, col: t.col, args: args, want: want}), nil
 }
@@ -159,7 +159,8 @@ func (w *writer) truthAmong(t term, values []sallyport.Value, want bool) (cond, 
 	for _, b := range []bool{false, true} {
 		v := sallyport.BoolValue(b)
 		if slices.ContainsFunc(values, v.Equal) == want {
-			c, err := w.compare("=", t, constant(v))
+			b := constant(v)
+			c, err := w.compare("=", &t, &b)
 			if err != nil {
 				return cond{}, err
 			}

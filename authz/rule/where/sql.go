@@ -10,7 +10,8 @@ import (
 
 // sql writes the condition, with placeholders from $first on.
 func (c *cond) sql(d sallyport.Dialect, first int) string {
-	p := printer{dialect: d, next: first, text: make([]byte, 0, 128)}
+	var room [256]byte
+	p := printer{dialect: d, next: first, text: room[:0]}
 	p.cond(c)
 	return string(p.text)
 }

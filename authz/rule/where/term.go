@@ -56,16 +56,16 @@ func (w *writer) terms(e *rule.Expr) ([]term, error) {
 	if followed, err := w.followed(e); followed || err != nil {
 		return []term{{when: cond{op: always}}}, err
 	}
+	t, found, err := w.single(e)
+	switch {
+	case err != nil:
+		return nil, err
+	case found:
+		return []term{t}, nil
+	}
 	switch e.Op {
 	case rule.Const:
-		if !e.Value.Known() {
-			return nil, nil
-		}
-		return []term{constant(e.Value)}, nil
-	case rule.Resource:
-		return []term{column(w.key())}, nil
-	case rule.Attr:
-		return w.attr(e)
+		return nil, nil // not known: to read it is an error
 	case rule.If:
 		return w.branches(e)
 	case rule.Add, rule.Sub, rule.Mul, rule.Neg, rule.Call:
@@ -78,15 +78,23 @@ func (w *writer) terms(e *rule.Expr) ([]term, error) {
 	return w.truths(e)
 }
 
-func (w *writer) attr(e *rule.Expr) ([]term, error) {
-	if e.Args[0].Op != rule.Resource {
-		return nil, fmt.Errorf("%s: it is no attribute of the object itself", e)
+// single is e where it is one term, as it nearly always is.
+func (w *writer) single(e *rule.Expr) (t term, found bool, err error) {
+	switch {
+	case e.Op == rule.Const && e.Value.Known():
+		return constant(e.Value), true, nil
+	case e.Op == rule.Resource:
+		return column(w.key()), true, nil
+	case e.Op == rule.Attr && e.Args[0].Op != rule.Resource:
+		return t, false, fmt.Errorf("%s: it is no attribute of the object itself", e)
+	case e.Op == rule.Attr:
+		c, err := w.column(e.Name)
+		if err != nil {
+			return t, false, err
+		}
+		return column(c), true, nil
 	}
-	c, err := w.column(e.Name)
-	if err != nil {
-		return nil, err
-	}
-	return []term{column(c)}, nil
+	return t, false, nil
 }
 
 func (w *writer) branches(e *rule.Expr) ([]term, error) {
@@ -131,7 +139,7 @@ func (w *writer) key() *col {
 
 // column returns the column that holds an attribute of the object.
 func (w *writer) column(name string) (*col, error) {
-	for _, c := range w.cols {
+	for c := w.cols; c != nil; c = c.next {
 		if c.name == name {
 			return &c.col, nil
 		}
@@ -147,9 +155,8 @@ func (w *writer) column(name string) (*col, error) {
 		case a.Column == "":
 			return nil, fmt.Errorf("resource.%s: the type %s names no column for it", name, w.t.Name())
 		}
-		c := &namedCol{name, col{enclosed(a.Column), a.Kind, a.Entity, a.Nullable}}
-		w.cols = append(w.cols, c)
-		return &c.col, nil
+		w.cols = &namedCol{name, col{enclosed(a.Column), a.Kind, a.Entity, a.Nullable}, w.cols}
+		return &w.cols.col, nil
 	}
 	return nil, fmt.Errorf("resource.%s: the type %s has no such attribute", name, w.t.Name())
 }
@@ -157,7 +164,8 @@ func (w *writer) column(name string) (*col, error) {
 // A namedCol is the column of an attribute.
 type namedCol struct {
 	name string
-	col
+	col  col
+	next *namedCol
 }
 
 func listable(k sallyport.ValueKind) bool {

@@ -12,7 +12,7 @@ import (
 type writer struct {
 	t     sallyport.AnyType
 	id    *col
-	cols  []*namedCol
+	cols  *namedCol
 	early bool // there is no query yet: what does not read the object may be anything
 	size  int  // comparisons so far
 }
@@ -37,11 +37,11 @@ func (w *writer) truth(e *rule.Expr, want bool) (cond, error) {
 	case rule.If:
 		return w.choice(e, want)
 	case rule.Equal:
-		return w.pairs(e, func(a, b term) (cond, error) { return w.compare(equality[want], a, b) })
+		return w.comparison(e, equality(want))
 	case rule.Less:
-		return w.pairs(e, func(a, b term) (cond, error) { return w.compare(less[want], a, b) })
+		return w.comparison(e, less(want))
 	case rule.LessEqual:
-		return w.pairs(e, func(a, b term) (cond, error) { return w.compare(lessEqual[want], a, b) })
+		return w.comparison(e, lessEqual(want))
 	case rule.Has:
 		return w.has(e, want)
 	case rule.Is:
@@ -59,11 +59,16 @@ func (w *writer) truth(e *rule.Expr, want bool) (cond, error) {
 }
 
 // What a comparison is called where it holds and where it does not.
-var (
-	equality  = map[bool]string{true: "=", false: "<>"}
-	less      = map[bool]string{true: "<", false: ">="}
-	lessEqual = map[bool]string{true: "<=", false: ">"}
-)
+func equality(want bool) string  { return either(want, "=", "<>") }
+func less(want bool) string      { return either(want, "<", ">=") }
+func lessEqual(want bool) string { return either(want, "<=", ">") }
+
+func either(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
 
 // junction is a chain of && where all operands are needed, and of || with every
 // truth the other way round. continues is the truth of an operand that leads to
@@ -156,7 +161,7 @@ func (w *writer) certain(e *rule.Expr) bool {
 	case rule.Attr:
 		if e.Args[0].Op == rule.Resource {
 			c, err := w.column(e.Name)
-			return err == nil && !c.optional
+			return err == nil && !c.nullable
 		}
 	}
 	return false
@@ -206,7 +211,8 @@ func (w *writer) choice(e *rule.Expr, want bool) (cond, error) {
 // value is where an attribute or a constant is a truth value, and the wanted one.
 func (w *writer) value(e *rule.Expr, want bool) (cond, error) {
 	return w.any(e, func(t term) (cond, error) {
-		return w.compare("=", t, constant(sallyport.BoolValue(want)))
+		b := constant(sallyport.BoolValue(want))
+		return w.compare("=", &t, &b)
 	})
 }
 
@@ -220,15 +226,23 @@ func (w *writer) any(e *rule.Expr, of func(term) (cond, error)) (cond, error) {
 	for _, t := range terms {
 		c, err := of(t)
 		if err != nil {
-			return cond{}, fmt.Errorf("%s: %w", e, err)
+			return cond{}, in(e, err)
 		}
 		found = or(found, c)
 	}
 	return found, nil
 }
 
-// pairs is any of both arguments of e.
-func (w *writer) pairs(e *rule.Expr, of func(a, b term) (cond, error)) (cond, error) {
+// comparison is where both arguments of e compare so.
+func (w *writer) comparison(e *rule.Expr, cmp string) (cond, error) {
+	if !w.early {
+		a, one, _ := w.single(e.Args[0])
+		b, other, _ := w.single(e.Args[1])
+		if one && other {
+			c, err := w.compare(cmp, &a, &b)
+			return c, in(e, err)
+		}
+	}
 	right, err := w.terms(e.Args[1])
 	if err != nil {
 		return cond{}, err
@@ -236,14 +250,22 @@ func (w *writer) pairs(e *rule.Expr, of func(a, b term) (cond, error)) (cond, er
 	return w.any(e.Args[0], func(a term) (cond, error) {
 		var found cond
 		for _, b := range right {
-			c, err := of(a, b)
+			c, err := w.compare(cmp, &a, &b)
 			if err != nil {
-				return cond{}, err
+				return cond{}, in(e, err)
 			}
 			found = or(found, c)
 		}
 		return found, nil
 	})
+}
+
+// in says in which expression something is wrong.
+func in(e *rule.Expr, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", e, err)
+	}
+	return err
 }
 
 func (w *writer) has(e *rule.Expr, want bool) (cond, error) {
