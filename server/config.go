@@ -47,8 +47,9 @@ type Config struct {
 	// Types are what the program's objects are; rules are checked against them.
 	Types []sallyport.AnyType
 	// Policy and PolicyFiles are the program's own rules in Cedar: text, and every
-	// *.cedar (and at most one *.cedarschema) in the top folder. With neither, the
-	// policy that was published last is in force; with one, nothing can be published.
+	// *.cedar (and at most one *.cedarschema) in a tree, such as an embed.FS. With
+	// neither, the policy that was published last is in force; with one, nothing can
+	// be published.
 	Policy      string
 	PolicyFiles fs.FS
 	ShowReasons bool // the public reason of a rule ("@message") is sent with the refusal

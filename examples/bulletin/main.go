@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,18 +18,18 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
-	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server"
 	"github.com/sallyport-auth/sallyport/store/sqlite"
 )
 
 // posts tells the policy about posts.
-var posts = sallyport.TypeOf("Post", func(p *Post) string { return p.ID })
+var posts = sallyport.TypeOf("Post", func(p *Post) string { return p.ID },
+	sallyport.Subject("author", func(p *Post) string { return p.Author }))
 
-// ownPosts is what no role can say: authors delete their own.
-var ownPosts = authz.Permit(posts, func(_ context.Context, p *sallyport.Principal, action string, post *Post) (bool, error) {
-	return action == "post:delete" && post.Author == p.Subject, nil
-}).Named("authors delete their own posts")
+// rules are what no role can say: authors delete their own posts.
+//
+//go:embed policy/*.cedar
+var rules embed.FS
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
@@ -58,7 +59,7 @@ func run(ctx context.Context, addr, file string) error {
 			"moderator": {"post:delete"},
 		},
 		DefaultRoles: []string{"member"},
-		Rules:        []authz.Rule{ownPosts},
+		Types:        []sallyport.AnyType{posts}, PolicyFiles: rules,
 	})
 	if err != nil {
 		return err

@@ -123,33 +123,33 @@ func actionsOf(rules []rule.Rule) []string {
 // SchemaFile is what a schema is called in messages.
 const SchemaFile = "schema.cedarschema"
 
-// Read returns the policy in the top folder of files: every *.cedar, by name, and
-// the one *.cedarschema.
+// Read returns the policy in files: every *.cedar, in the order of their paths,
+// and the one *.cedarschema.
 func Read(files fs.FS) (authz.Version, error) {
 	var v authz.Version
-	entries, err := fs.ReadDir(files, ".")
-	if err != nil {
-		return v, fmt.Errorf("reading the policy: %w", err)
-	}
-	for _, e := range entries {
-		ext := path.Ext(e.Name())
-		if e.IsDir() || ext != ".cedar" && ext != ".cedarschema" {
-			continue
+	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		ext := path.Ext(name)
+		if err != nil || e.IsDir() || ext != ".cedar" && ext != ".cedarschema" {
+			return err
 		}
-		text, err := fs.ReadFile(files, e.Name())
+		text, err := fs.ReadFile(files, name)
 		switch {
 		case err != nil:
-			return v, fmt.Errorf("reading the policy: %w", err)
+			return err
 		case ext == ".cedar":
-			v.Files = append(v.Files, rule.File{Name: e.Name(), Text: string(text)})
+			v.Files = append(v.Files, rule.File{Name: name, Text: string(text)})
 		case v.Schema != "":
-			return v, fmt.Errorf("%s: there is more than one schema", e.Name())
+			return fmt.Errorf("%s: there is more than one schema", name)
 		default:
 			v.Schema = cmp.Or(string(text), "\n")
 		}
-	}
-	if len(v.Files) == 0 {
-		return v, errors.New("there is no file *.cedar")
+		return nil
+	})
+	switch {
+	case err != nil:
+		return v, fmt.Errorf("reading the policy: %w", err)
+	case len(v.Files) == 0:
+		return v, errors.New("reading the policy: there is no file *.cedar")
 	}
 	return v, nil
 }
