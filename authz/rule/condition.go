@@ -9,7 +9,7 @@ import "github.com/sallyport-auth/sallyport"
 // that ask what an entity is in, so that as few as possible are neither true nor
 // false.
 func Condition(r *Rule) *Expr {
-	if r.whole != nil {
+	if r.owner == r {
 		return r.whole
 	}
 	parts := scopes(r.Principal, r.Resource)

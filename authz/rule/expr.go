@@ -124,12 +124,13 @@ type Rule struct {
 
 	at    string // Source, written once
 	whole *Expr  // Condition, made once
+	owner *Rule  // the rule that at and whole were made for: a copy may be changed
 }
 
 // At is where the rule stands, as messages have it. Of a rule in a [Set] it does
 // not allocate.
 func (r *Rule) At() string {
-	if r.at != "" {
+	if r.owner == r {
 		return r.at
 	}
 	return r.Source.String()

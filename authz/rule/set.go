@@ -51,7 +51,7 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 			continue
 		}
 		ids[r.ID] = r
-		r.at, r.whole = r.Source.String(), Condition(r)
+		r.at, r.whole, r.owner = r.Source.String(), Condition(r), r
 		compiled := newCompiled(r, i)
 		if r.Actions == nil {
 			every.add(compiled)
