@@ -2,12 +2,11 @@ package rule
 
 import "github.com/sallyport-auth/sallyport"
 
-// Condition returns what a rule asks for besides its action, as one tree (of a
-// rule in a [Set], always the same): the
+// Condition returns what a rule asks for besides its action, as one tree: the
 // limits on the principal and on the resource, and its condition. Limits that are
 // known as soon as the entity is (its type, its identifier) stand before those
 // that ask what an entity is in, so that as few as possible are neither true nor
-// false.
+// false. Of a rule in a [Set] it is always the same tree.
 func Condition(r *Rule) *Expr {
 	if r.owner == r {
 		return r.whole
