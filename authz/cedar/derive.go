@@ -3,6 +3,7 @@ package cedar
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -60,9 +61,9 @@ func SchemaOf(typed []sallyport.AnyType, actions []string) (*Schema, error) {
 func declare(tree *ast.Schema, t sallyport.AnyType) error {
 	name := ast.Ident(t.Name())
 	e := tree.Entities[name]
-	if e.Shape == nil {
-		e.Shape = ast.RecordType{}
-	}
+	shape := ast.RecordType{}
+	maps.Copy(shape, e.Shape) // which our principals share
+	e.Shape, e.ParentTypes = shape, slices.Clone(e.ParentTypes)
 	var wrong []error
 	for _, a := range t.Attributes() {
 		if a.Entity != "" && !isIdent(a.Entity) {

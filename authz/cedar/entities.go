@@ -1,6 +1,7 @@
 package cedar
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,9 @@ func ParseEntities(f rule.File, s *Schema) (*EntityStore, error) {
 	store := &EntityStore{map[sallyport.UID]*entity{}}
 	var wrong problems
 	for _, e := range elements {
+		if len(wrong) >= maxProblems {
+			break
+		}
 		var read types.Entity
 		if err := read.UnmarshalJSON(e.raw); err != nil {
 			wrong.add(at(f, e.offset, "this entity cannot be read: "+plainJSON(err)))
@@ -65,9 +69,13 @@ func ParseEntities(f rule.File, s *Schema) (*EntityStore, error) {
 	return store, nil
 }
 
+// goType is how cedar-go's errors name what a value was to become.
+var goType = regexp.MustCompile(`cannot unmarshal (JSON \w+ )?into Go [^ :]+( within "[^"]*")?: `)
+
 // plainJSON returns what an error of cedar-go's JSON says.
 func plainJSON(err error) string {
-	return strings.NewReplacer("json: ", "", "jsontext: ", "").Replace(err.Error())
+	text := strings.NewReplacer("error decoding json: ", "", "jsontext: ", "", "json: ", "").Replace(err.Error())
+	return goType.ReplaceAllString(text, "")
 }
 
 // fit reads the values of an entity as the schema says.

@@ -36,11 +36,12 @@ var (
 	}
 )
 
-// explain returns what is wrong with policies: at most one error for each.
+// explain returns what is wrong with policies: at most one error for each, and not
+// more than [maxProblems].
 func explain(f rule.File, code []token) []*Error {
 	g := &grammar{file: f, code: code}
 	var found problems
-	for g.peek().kind != end {
+	for g.peek().kind != end && len(found) < maxProblems {
 		first := g.next
 		if err := g.policy(); err != nil {
 			found.add(err)

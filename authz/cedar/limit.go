@@ -16,6 +16,8 @@ const (
 	maxDepth = 100     // brackets, ifs and signs within one another
 	maxTerms = 10_000  // operators of one rule, each of which may stand on the left of the next
 	maxPath  = 16      // names after one "has": a has b.c.d asks at each step
+
+	maxProblems = 100 // that one file is told about
 )
 
 // readable returns what stops a file from being looked at further.

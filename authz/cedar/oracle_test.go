@@ -3,14 +3,20 @@ package cedar_test
 import (
 	"fmt"
 	"slices"
-	"testing"
 
 	oracle "github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
-
 	"github.com/sallyport-auth/sallyport/authz/cedar"
 	"github.com/sallyport-auth/sallyport/authz/rule"
 )
+
+// A tb is a [testing.T] or a one of rapid's.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
 
 // A trial is one policy over one set of entities, in our words and in those of
 // cedar-go, which is the oracle.
@@ -22,7 +28,7 @@ type trial struct {
 	entities types.EntityMap
 }
 
-func newTrial(t testing.TB, text string, store *cedar.EntityStore, entities types.EntityMap) *trial {
+func newTrial(t tb, text string, store *cedar.EntityStore, entities types.EntityMap) *trial {
 	t.Helper()
 	policies, err := oracle.NewPolicyListFromBytes("", []byte(text))
 	if err != nil {
@@ -57,7 +63,7 @@ func (v verdicts) String() string {
 // ask compares our answer with the oracle's. Where no policy errs, decision and
 // reasons agree. Where one errs, both know which; ours differs only in that a
 // forbid that errs forbids.
-func (tr *trial) ask(t testing.TB, v *verdicts, request cedar.Request, asked oracle.Request) {
+func (tr *trial) ask(t tb, v *verdicts, request cedar.Request, asked oracle.Request) {
 	t.Helper()
 	theirs := tr.oracle(asked)
 	env := cedar.NewEnv(tr.store, request)
@@ -131,9 +137,7 @@ func (tr *trial) stricter(a answer) answer {
 		return a
 	}
 	if !a.allow {
-		for _, n := range a.reasons {
-			erring = append(erring, n)
-		}
+		erring = append(erring, a.reasons...)
 	}
 	slices.Sort(erring)
 	return answer{reasons: erring, errors: a.errors}

@@ -32,7 +32,9 @@ func ParseRequests(f rule.File, s *Schema) ([]Request, error) {
 	var wrong problems
 	for i, e := range elements {
 		found[i], err = request(f, e, s)
-		wrong.add(err)
+		if wrong.add(err); len(wrong) >= maxProblems {
+			break
+		}
 	}
 	if len(wrong) > 0 {
 		return nil, wrong.err()

@@ -294,6 +294,27 @@ permit (principal in Role::"admin", action == Action::"report", resource is Orga
 	}
 }
 
+func TestSchemaOfKeepsOurTypesApart(t *testing.T) {
+	user := sallyport.TypeOf("User", func(p *post) string { return p.id },
+		sallyport.String("name", func(p *post) string { return p.title }),
+		sallyport.Entity("team", "Team", func(p *post) string { return p.folder }).Parent())
+	s, err := cedar.SchemaOf([]sallyport.AnyType{user}, []string{"user:read"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(file(`permit (principal is User in Team::"a", action, resource) when { principal.name == "x" && principal.aal > 1 };`)); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{
+		`permit (principal is Service, action, resource) when { principal.name == "x" };`,
+		`permit (principal is Service in Team::"a", action, resource);`,
+	} {
+		if err := s.Validate(file(text)); err == nil {
+			t.Errorf("a service has what the application's users have: %s", text)
+		}
+	}
+}
+
 func TestSchemaOfRefusesWhatCedarCannotSay(t *testing.T) {
 	for name, types := range map[string][]sallyport.AnyType{
 		"a name that is no identifier":      {sallyport.NewType("Blog Post")},

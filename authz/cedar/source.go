@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -44,7 +43,7 @@ func readableData(f rule.File) *Error {
 			return at(f, i, fmt.Sprintf("nested more than %d levels deep", maxDepth))
 		}
 	}
-	return nil
+	return wellFormed(f)
 }
 
 // afterValid returns s from its first byte that is not UTF-8.
@@ -57,85 +56,72 @@ func afterValid(s string) string {
 	return ""
 }
 
-// list returns the elements of the JSON array that text is, which stands in f at
-// offset.
+// wellFormed returns what keeps a file from being JSON.
+func wellFormed(f rule.File) *Error {
+	var whole json.RawMessage
+	err := json.Unmarshal([]byte(f.Text), &whole)
+	s := (*json.SyntaxError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &s):
+		return &Error{File: f.Name, Reason: "this is not JSON: " + err.Error()}
+	case int(s.Offset) == len(f.Text) && strings.Contains(err.Error(), "unexpected end"):
+		return at(f, len(f.Text), "this is not JSON: it ends early")
+	default:
+		return at(f, max(int(s.Offset)-1, 0), "this is not JSON: "+err.Error())
+	}
+}
+
+// list returns the elements of an array, which stands in f at offset.
 func list(f rule.File, text string, offset int) ([]element, *Error) {
 	d := json.NewDecoder(strings.NewReader(text))
-	if err := open(d, '['); err != nil {
-		return nil, syntax(f, offset, d, err)
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return nil, at(f, offset+skipped(text), `expected an array, [ … ]`)
 	}
 	var found []element
 	for d.More() {
-		var e element
-		if err := d.Decode(&e.raw); err != nil {
-			return nil, syntax(f, offset, d, err)
+		e, err := next(d, offset)
+		if err != nil {
+			return nil, at(f, offset, err.Error())
 		}
-		e.offset = offset + int(d.InputOffset()) - len(e.raw)
 		found = append(found, e)
 	}
-	return found, closed(f, offset, d)
+	return found, nil
 }
 
-// members returns the members of the JSON object that text is, each of which may
-// be there once.
+// members returns the members of an object, each of which may be there once.
 func members(f rule.File, text string, offset int) (map[string]element, *Error) {
 	d := json.NewDecoder(strings.NewReader(text))
-	if err := open(d, '{'); err != nil {
-		return nil, syntax(f, offset, d, err)
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, at(f, offset+skipped(text), `expected an object, { … }`)
 	}
 	found := map[string]element{}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return nil, syntax(f, offset, d, err)
+			return nil, at(f, offset, err.Error())
 		}
-		var e element
-		if err := d.Decode(&e.raw); err != nil {
-			return nil, syntax(f, offset, d, err)
+		e, err := next(d, offset)
+		if err != nil {
+			return nil, at(f, offset, err.Error())
 		}
-		e.offset = offset + int(d.InputOffset()) - len(e.raw)
 		key, _ := name.(string)
 		if _, twice := found[key]; twice {
 			return nil, at(f, e.offset, fmt.Sprintf("the member %q is there twice", clip(key)))
 		}
 		found[key] = e
 	}
-	return found, closed(f, offset, d)
+	return found, nil
 }
 
-var errShape = errors.New("shape")
-
-// open takes the bracket that a value begins with.
-func open(d *json.Decoder, bracket json.Delim) error {
-	t, err := d.Token()
-	if err == nil && t != bracket {
-		return fmt.Errorf("%w: expected %q", errShape, bracket)
-	}
-	return err
+// next returns the next value of a text that stands at offset.
+func next(d *json.Decoder, offset int) (element, error) {
+	var e element
+	err := d.Decode(&e.raw)
+	e.offset = offset + int(d.InputOffset()) - len(e.raw)
+	return e, err
 }
 
-// closed takes the last bracket, behind which there is nothing.
-func closed(f rule.File, offset int, d *json.Decoder) *Error {
-	if _, err := d.Token(); err != nil {
-		return syntax(f, offset, d, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return at(f, offset+int(d.InputOffset())-1, "there is something behind the end of the JSON")
-	}
-	return nil
-}
-
-// syntax says what is wrong with the JSON that d reads.
-func syntax(f rule.File, offset int, d *json.Decoder, err error) *Error {
-	if s := (*json.SyntaxError)(nil); errors.As(err, &s) {
-		return at(f, min(offset+max(int(s.Offset)-1, 0), len(f.Text)), "this is not JSON: "+s.Error())
-	}
-	if errors.Is(err, errShape) {
-		_, reason, _ := strings.Cut(err.Error(), ": ")
-		return at(f, offset+max(int(d.InputOffset())-1, 0), reason+" here")
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return at(f, len(f.Text), "this is not JSON: it ends early")
-	}
-	return at(f, min(offset+int(d.InputOffset()), len(f.Text)), "this is not JSON: "+err.Error())
-}
+// skipped counts the white space that a text begins with.
+func skipped(text string) int { return len(text) - len(strings.TrimLeft(text, " \t\r\n")) }

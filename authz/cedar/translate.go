@@ -77,18 +77,18 @@ func condition(clauses []ast.ConditionType) (*rule.Expr, error) {
 			return nil, err
 		}
 		if c.Condition == ast.ConditionUnless {
-			e = node(rule.Not, e)
+			e = made(rule.Not, e)
 		}
 		if all == nil {
 			all = e
 		} else {
-			all = node(rule.And, all, e)
+			all = made(rule.And, all, e)
 		}
 	}
 	return all, nil
 }
 
-func node(op rule.Op, args ...*rule.Expr) *rule.Expr { return &rule.Expr{Op: op, Args: args} }
+func made(op rule.Op, args ...*rule.Expr) *rule.Expr { return &rule.Expr{Op: op, Args: args} }
 
 // expr turns cedar-go's tree into ours. It follows the nesting of the text, which
 // is bounded before.
@@ -138,7 +138,7 @@ func binary(n ast.IsNode) (*rule.Expr, error) {
 		return of(rule.Equal, n.Left, n.Right)
 	case ast.NodeTypeNotEquals:
 		e, err := of(rule.Equal, n.Left, n.Right)
-		return node(rule.Not, e), err
+		return made(rule.Not, e), err
 	case ast.NodeTypeLessThan:
 		return of(rule.Less, n.Left, n.Right)
 	case ast.NodeTypeLessThanOrEqual:
@@ -195,13 +195,13 @@ func named(op rule.Op, name string, args ...ast.IsNode) (*rule.Expr, error) {
 func variable(n ast.NodeTypeVariable) (*rule.Expr, error) {
 	switch n.Name {
 	case "principal":
-		return node(rule.Principal), nil
+		return made(rule.Principal), nil
 	case "action":
-		return node(rule.Action), nil
+		return made(rule.Action), nil
 	case "resource":
-		return node(rule.Resource), nil
+		return made(rule.Resource), nil
 	case "context":
-		return node(rule.Context), nil
+		return made(rule.Context), nil
 	default:
 		return nil, fmt.Errorf("the variable %q is not known here", n.Name)
 	}
@@ -218,7 +218,7 @@ func isIn(n ast.NodeTypeIsIn) (*rule.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return node(rule.And, is, node(rule.In, is.Args[0], above)), nil
+	return made(rule.And, is, made(rule.In, is.Args[0], above)), nil
 }
 
 func record(n ast.NodeTypeRecord) (*rule.Expr, error) {
