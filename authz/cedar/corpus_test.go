@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	oracle "github.com/cedar-policy/cedar-go"
@@ -44,9 +45,15 @@ func moduleDir(t *testing.T) string {
 	return strings.TrimSpace(string(dir))
 }
 
+// unpacked are the archives that tests have unpacked, by name.
+var unpacked sync.Map
+
 // unpack returns the files of an archive in the root of cedar-go's module.
 func unpack(t *testing.T, dir, archive string) map[string][]byte {
 	t.Helper()
+	if files, ok := unpacked.Load(archive); ok {
+		return files.(map[string][]byte)
+	}
 	packed, err := os.ReadFile(filepath.Join(dir, archive))
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +66,7 @@ func unpack(t *testing.T, dir, archive string) map[string][]byte {
 	for r := tar.NewReader(unzipped); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
+			unpacked.Store(archive, files)
 			return files
 		}
 		if err != nil {
@@ -116,7 +124,7 @@ func TestCorpus(t *testing.T) {
 	if n := len(corpusTests(files, 1)); n != corpusSize {
 		t.Errorf("the corpus has %d tests, expected %d", n, corpusSize)
 	}
-	nth := testenv.Count(10, 1)
+	nth := testenv.Count(25, 1)
 	names := corpusTests(files, nth)
 	var v verdicts
 	var s schemas
@@ -285,7 +293,7 @@ func TestCorpusInOtherForms(t *testing.T) {
 	jsonEntities := unpack(t, dir, "corpus-tests-json-entities.tar.gz")
 	var v verdicts
 	accepted, refused := 0, 0
-	names := corpusTests(files, testenv.Count(10, 1))
+	names := corpusTests(files, testenv.Count(25, 1))
 	for _, name := range names {
 		test := readCorpus(t, files, name)
 		base := func(p string) string { return path.Base(p) }

@@ -167,7 +167,7 @@ func TestParseRequestsSaysWhatIsWrong(t *testing.T) {
 		{"a member twice", `[{"action": {}, "action": {}}]`, []string{`requests.json:1:27: the member "action" is there twice`}},
 		{"a type that is none", `[{"principal": {"type": "A B", "id": ""}}]`, []string{`requests.json:1:16: the principal is not`}},
 		{"a context that is no record", `[{"principal": {"type":"A","id":""}, "action": {"type":"A","id":""}, "resource": {"type":"A","id":""}, "context": 1}]`,
-			[]string{`requests.json:1:114: the context cannot be read`}},
+			[]string{`requests.json:1:115: the context cannot be read`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := cedar.ParseRequests(requestsFile(c.text), nil)
