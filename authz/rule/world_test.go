@@ -54,7 +54,8 @@ var (
 )
 
 // A thing is an entity of which attributes and tags that are not in the maps are
-// absent, or not loaded if it is vague.
+// absent, or not loaded if it is vague. What a
+// vague one is in is only partly known.
 type thing struct {
 	uid         sallyport.UID
 	attrs, tags map[string]sallyport.Value
@@ -77,7 +78,7 @@ func (t *thing) In(ancestor sallyport.UID) rule.Truth {
 	switch {
 	case slices.Contains(t.parents, ancestor):
 		return rule.True
-	case t.vague:
+	case t.vague && ancestor.Type != "Post": // nobody is in a post that is not known to be
 		return rule.Neither
 	default:
 		return rule.False
