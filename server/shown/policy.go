@@ -13,7 +13,7 @@ type PolicyVersion struct {
 	Number       int64        `json:"number"`
 	Comment      string       `json:"comment"`
 	CreatedBy    string       `json:"created_by"`
-	CreatedAt    time.Time    `json:"created_at"`
+	CreatedAt    time.Time    `json:"created_at,omitzero"` // left out: it was not published
 	RolledBackTo int64        `json:"rolled_back_to,omitempty"`
 	Schema       string       `json:"schema,omitempty"` // left out in lists, as are the files
 	Files        []PolicyFile `json:"files,omitempty"`
