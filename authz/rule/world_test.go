@@ -54,8 +54,8 @@ var (
 )
 
 // A thing is an entity of which attributes and tags that are not in the maps are
-// absent, or not loaded if it is vague. What a
-// vague one is in is only partly known.
+// absent, or not loaded if it is vague. What a vague one is in is only partly
+// known.
 type thing struct {
 	uid         sallyport.UID
 	attrs, tags map[string]sallyport.Value
