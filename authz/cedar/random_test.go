@@ -220,8 +220,8 @@ func (g generator) read(kind string, depth int) string {
 
 // leaf returns a literal or a variable. There are three differences between
 // cedar-go and Cedar that we do not share, and so leave out: it reads a plus before
-// a decimal, does not read the shortest duration of all, and has negative times of
-// day before 1970.
+// a decimal, does not read the shortest duration of all, and rounds days before 1970
+// up.
 func (g generator) leaf(kind string) string {
 	switch kind {
 	case "b":
@@ -262,6 +262,7 @@ func (g generator) forms(depth int, kind string) []func() string {
 			return e(kind) + "." + method + "(" + e(argument) + ")"
 		}
 	}
+	later := func() string { return `datetime("` + g.one(moments[:3]...) + `")` } // see leaf
 	switch kind {
 	case "b":
 		same := g.one(names...)
@@ -289,9 +290,9 @@ func (g generator) forms(depth int, kind string) []func() string {
 			call("d", g.one("toDays", "toHours", "toMinutes", "toSeconds", "toMilliseconds"), ""),
 		}
 	case "t":
-		return []func() string{call("t", "offset", "d"), call("t", "toDate", "")}
+		return []func() string{call("t", "offset", "d"), func() string { return later() + ".toDate()" }}
 	case "d":
-		return []func() string{call("t", "durationSince", "t"), func() string { return `datetime("` + g.one(moments[:3]...) + `").toTime()` }}
+		return []func() string{call("t", "durationSince", "t"), func() string { return later() + ".toTime()" }}
 	case "i":
 		return []func() string{func() string { return "ip(" + e("s") + ")" }, func() string { return g.leaf("i") }}
 	case "m":
