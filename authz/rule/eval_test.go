@@ -145,6 +145,8 @@ func TestEval(t *testing.T) {
 		{"not in a stranger", op(rule.In, principal, lit(ref(role("admin")))), "false"},
 		{"in one of a set", op(rule.In, principal, lit(set(ref(role("admin")), ref(role("editor"))))), "true"},
 		{"in one of an attribute", op(rule.In, principal, attr(resource, "readers")), "true"},
+		{"in the first of some", op(rule.In, principal, op(rule.SetOf, lit(ref(role("editor"))), boss)), "true"},
+		{"perhaps in the first of some", op(rule.In, boss, op(rule.SetOf, friend, lit(ref(post("9"))))), "error: it is not loaded what"},
 		{"in none", op(rule.In, principal, lit(set())), "false"},
 		{"in a set with a number", op(rule.In, principal, attr(resource, "mixed")), "error: expected entity or set of entities"},
 		{"in a number", op(rule.In, principal, lit(num(1))), "error: expected entity or set of entities, got int"},
