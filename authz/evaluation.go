@@ -13,14 +13,13 @@ import (
 // An evaluation is one query on its way through the policy. It is reused, so that
 // a decision does not allocate.
 type evaluation struct {
-	policy      *Policy
-	query       sallyport.Query
-	definitions *Definitions
-	rules       *rule.Set
-	who         principal
-	what        object
-	env         rule.Env
-	addr        netip.Prefix
+	policy *Policy
+	query  sallyport.Query
+	inForce
+	who  principal
+	what object
+	env  rule.Env
+	addr netip.Prefix
 }
 
 var evaluations = sync.Pool{New: func() any {
@@ -29,16 +28,13 @@ var evaluations = sync.Pool{New: func() any {
 	return e
 }}
 
-// evaluate prepares q to be decided by what is in force now. End it with done.
-func (p *Policy) evaluate(q sallyport.Query) *evaluation {
+// evaluate prepares q to be decided by what is in force. End it with done.
+func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
 	e := evaluations.Get().(*evaluation)
-	e.policy, e.query, e.definitions = p, q, p.Load()
-	if rules := p.rules.Load(); rules != nil {
-		e.rules = rules.Set
-	}
+	e.policy, e.query, e.inForce = p, *q, now
 	e.who.p, e.who.definitions = q.Principal, e.definitions
 	e.env.Principal = &e.who
-	e.env.Action = action(&q)
+	e.env.Action = action(q)
 	e.env.Resource = nil
 	if !q.Resource.IsZero() {
 		e.what.r, e.env.Resource = q.Resource, &e.what
@@ -49,7 +45,7 @@ func (p *Policy) evaluate(q sallyport.Query) *evaluation {
 }
 
 func (e *evaluation) done() {
-	e.policy, e.query, e.definitions, e.rules = nil, sallyport.Query{}, nil, nil
+	e.policy, e.query, e.inForce = nil, sallyport.Query{}, inForce{}
 	e.who = principal{amr: e.who.amr[:0], ancestors: e.who.ancestors[:0]}
 	e.what = object{}
 	e.addr = netip.Prefix{}

@@ -47,7 +47,7 @@ func (p *Policy) Explain(ctx context.Context, q sallyport.Query) (Explanation, e
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := p.evaluate(q)
+	e := p.evaluate(&q, p.inForce(&q))
 	defer e.done()
 	x := Explanation{Decision: d, Rules: e.rules.Explain(&e.env)}
 	if x.Steps, err = e.steps(ctx); err != nil {
@@ -69,7 +69,7 @@ func (e *evaluation) steps(ctx context.Context) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	role, _ := e.role()
+	role := e.role()
 	return []Step{
 		e.organizationStep(),
 		e.scopeStep(),
@@ -170,7 +170,7 @@ func (e *evaluation) obstacles(x *Explanation) []string {
 func (e *evaluation) ways(x *Explanation) []string {
 	var found []string
 	action, signedIn := e.query.Action, e.query.Principal.Kind != sallyport.Anonymous
-	if _, held := e.role(); !held {
+	if e.role() == "" {
 		if roles := e.definitions.Holders(action); len(roles) > 0 {
 			found = append(found, oneOf("the role", roles))
 		}

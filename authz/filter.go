@@ -19,7 +19,7 @@ const maxGranted = 5_000
 // reads what no column holds, or if the principal has been granted the action on
 // more than 5,000 objects one by one.
 func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
-	e := p.evaluate(q)
+	e := p.evaluate(&q, p.inForce(&q))
 	defer e.done()
 	f, err := e.filter(ctx, t)
 	if err != nil || f == nil {
@@ -41,7 +41,7 @@ func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Fi
 	e.list(t)
 	f := &where.Filter{Org: who.Org}
 	f.Permits, f.Forbids = e.residuals(t)
-	if _, f.Everything = e.role(); f.Everything {
+	if f.Everything = e.role() != ""; f.Everything {
 		return f, nil
 	}
 	if rules := e.policy.permits[t.Name()]; len(rules) > 0 {

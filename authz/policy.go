@@ -108,35 +108,43 @@ func (p *Policy) Reload(ctx context.Context, read func(context.Context) ([]Role,
 // if grants cannot be read, or if the action is not written like a permission and
 // so nobody can have been given it.
 func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decision, error) {
-	if d, ok := p.plain(&q); ok {
-		return d, nil
-	}
-	e := p.evaluate(q)
-	defer e.done()
-	d, err := e.decide(ctx)
-	switch {
-	case err != nil:
-		return sallyport.Decision{}, err
-	case d.Allow && !ScopeAllows(q.Principal.Scopes, q.Action):
-		return sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}, nil
-	case !d.Allow && e.signInMatters() && ScopeAllows(q.Principal.Scopes, q.Action):
-		d.Need, err = e.need(ctx)
+	d, err := p.decide(ctx, &q)
+	if d.Allow && q.Principal.Scopes != nil && !ScopeAllows(q.Principal.Scopes, q.Action) {
+		d = sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}
 	}
 	return d, err
 }
 
-// plain decides the commonest query without further ado: no rule forbids the
-// action, and a role that the principal has everywhere permits it.
-func (p *Policy) plain(q *sallyport.Query) (d sallyport.Decision, ok bool) {
-	who := q.Principal
-	if who.Kind == sallyport.Anonymous || who.Scopes != nil && !ScopeAllows(who.Scopes, q.Action) || foreign(q) {
-		return d, false
+func (p *Policy) decide(ctx context.Context, q *sallyport.Query) (sallyport.Decision, error) {
+	now := p.inForce(q)
+	if now.held != "" && !foreign(q) && !now.rules.MayForbid(action(q)) {
+		return sallyport.Decision{Allow: true, Rule: now.held}, nil // the commonest query, decided without further ado
 	}
-	if r := p.rules.Load(); r != nil && r.Set.MayForbid(action(q)) {
-		return d, false
+	e := p.evaluate(q, now)
+	d, err := e.decide(ctx)
+	if err == nil && !d.Allow && e.signInMatters() && ScopeAllows(q.Principal.Scopes, q.Action) {
+		d.Need, err = e.need(ctx)
 	}
-	d.Rule, d.Allow = p.Load().granting(who.Roles, q.Action)
-	return d, d.Allow
+	e.done()
+	return d, err
+}
+
+// inForce is what a query is decided by.
+type inForce struct {
+	definitions *Definitions
+	rules       *rule.Set
+	held        string // "role …", the first role that the principal has everywhere and that permits the action; "" = none
+}
+
+func (p *Policy) inForce(q *sallyport.Query) inForce {
+	now := inForce{definitions: p.Load()}
+	if r := p.rules.Load(); r != nil {
+		now.rules = r.Set
+	}
+	if q.Principal.Kind != sallyport.Anonymous {
+		now.held, _ = now.definitions.granting(q.Principal.Roles, q.Action)
+	}
+	return now
 }
 
 func action(q *sallyport.Query) sallyport.UID {
@@ -152,20 +160,29 @@ func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
 	if r := e.rules.Forbidden(&e.env); r != nil {
 		return sallyport.Decision{Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
 	}
-	if role, ok := e.role(); ok {
+	if role := e.role(); role != "" {
 		return sallyport.Decision{Allow: true, Rule: role}, nil
 	}
-	if _, ok := kindOf(e.query.Action); !ok {
-		return sallyport.Decision{}, fmt.Errorf(`action %.140q is not written like "post:delete"`, e.query.Action)
-	}
-	if r := e.rules.Permitted(&e.env); r != nil {
+	if r := e.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
 		return sallyport.Decision{Allow: true, Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
+	}
+	if err := e.wellFormed(); err != nil {
+		return sallyport.Decision{}, err
 	}
 	if name, err := e.permit(ctx); err != nil || name != "" {
 		return sallyport.Decision{Allow: err == nil, Rule: name}, err
 	}
 	grant, err := e.grant(ctx)
 	return sallyport.Decision{Allow: grant != "", Rule: grant}, err
+}
+
+// wellFormed returns an error about an action that is not written like a
+// permission, or is a pattern.
+func (e *evaluation) wellFormed() error {
+	if _, ok := kindOf(e.query.Action); ok {
+		return nil
+	}
+	return fmt.Errorf(`action %.140q is not written like "post:delete"`, e.query.Action)
 }
 
 // foreign reports whether the object belongs to an organization that the
@@ -175,17 +192,13 @@ func foreign(q *sallyport.Query) bool {
 	return belongs && (org == "" || org != q.Principal.Org)
 }
 
-// role returns "role …" for the first role that permits the action.
-func (e *evaluation) role() (string, bool) {
-	p := e.query.Principal
-	if p.Kind == sallyport.Anonymous {
-		return "", false
+// role returns "role …" for the first role that permits the action, or "".
+func (e *evaluation) role() string {
+	if e.held != "" || !e.who.inOrg || e.query.Principal.Kind == sallyport.Anonymous {
+		return e.held
 	}
-	name, ok := e.definitions.granting(p.Roles, e.query.Action)
-	if !ok && e.who.inOrg {
-		name, ok = e.definitions.granting(p.OrgRoles, e.query.Action)
-	}
-	return name, ok
+	role, _ := e.definitions.granting(e.query.Principal.OrgRoles, e.query.Action)
+	return role
 }
 
 // permit returns the name of the first rule in Go that permits the action.
