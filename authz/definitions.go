@@ -268,6 +268,21 @@ func (d *Definitions) holders(action string) (exact, kind *roleSet) {
 	return &none, &none
 }
 
+// Actions returns the actions that the definitions name, sorted, patterns left
+// out.
+func (d *Definitions) Actions() []string {
+	if d == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(d.actions))
+}
+
+// Names reports whether a definition names the action, or everything of its kind.
+func (d *Definitions) Names(action string) bool {
+	kind, ok := kindOf(action)
+	return ok && d != nil && (d.actions[action] != nil || d.kinds[kind] != nil)
+}
+
 // Holders returns the names of the roles that permit action, themselves or by
 // inheritance, sorted; nil for an action that nobody can have been given.
 func (d *Definitions) Holders(action string) []string {

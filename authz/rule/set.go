@@ -1,9 +1,11 @@
 package rule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-auth/sallyport"
 )
@@ -173,6 +175,25 @@ func (s *Set) first(env *Env, effect Effect) *Rule {
 		}
 	}
 	return nil
+}
+
+// Actions returns the actions that some rule names, and those in groups that one
+// names, by type and identifier: of all others it is known that the same rules
+// count, those for every action.
+func (s *Set) Actions() []sallyport.UID {
+	if s == nil {
+		return nil
+	}
+	var found []sallyport.UID
+	for _, same := range s.actions {
+		for _, a := range same {
+			found = append(found, a.uid)
+		}
+	}
+	slices.SortFunc(found, func(a, b sallyport.UID) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
+	})
+	return found
 }
 
 // MayForbid reports whether any rule forbids the action on some resource.
