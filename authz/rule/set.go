@@ -153,8 +153,9 @@ func (s *Set) Rules() []*Rule {
 // one for the same query, but not always the first.
 //
 // Without a resource, a forbid that its scope limits to some resources counts
-// unless the rest of it surely does not hold: the object that is not there might
-// be one of them.
+// unless the rest of it surely does not hold, as the object that is not there
+// might be one of them; but only if it names the action. One for every action says
+// nothing about actions that have no such object.
 func (s *Set) Forbidden(env *Env) *Rule { return s.first(env, Forbid) }
 
 // Permitted returns a rule that permits the query, which it does where its
