@@ -188,7 +188,9 @@ func TestAbilitiesAreDecide(t *testing.T) {
 func TestAbilities(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6e8, time.UTC)
 	ann := &sallyport.Principal{Kind: sallyport.User, Subject: "ann"}
-	on := func(typ sallyport.AnyType, id string) *ability.Object { return &ability.Object{Type: typ.Name(), ID: id} }
+	on := func(typ sallyport.AnyType, id string) *ability.Object {
+		return &ability.Object{Type: typ.Name(), ID: id}
+	}
 	ask := func(p *authz.Policy, action string, o *ability.Object, after time.Duration) ability.Answer {
 		t.Helper()
 		return abilitiesOf(t, p, sallyport.Query{Principal: ann, Context: sallyport.Context{Time: at}}, leaves, posts).Answer(action, o, at.Add(after))
