@@ -59,8 +59,8 @@ func checkDecision(t *rapid.T, s *rule.Set, rules []rule.Rule, env *rule.Env) {
 	forbids, permits := map[string]bool{}, map[string]bool{}
 	for i := range rules {
 		r := &rules[i]
-		if !names(r, env.Action) {
-			continue
+		if !names(r, env.Action) || env.Resource == nil && r.Actions == nil && r.Resource != (rule.Scope{}) {
+			continue // a rule about every action says nothing about one that has no such object
 		}
 		truth := truthOf(r, env)
 		if r.Effect == rule.Permit && truth == rule.True {

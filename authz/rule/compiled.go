@@ -31,6 +31,8 @@ func newCompiled(r *Rule, order int) *compiled {
 	case r.Resource == Scope{}:
 	case r.Effect == Permit:
 		c.free = always(Neither)
+	case r.Actions == nil:
+		c.free = always(False)
 	default:
 		c.free = guarded(scopes(principal, Scope{}), when)
 		if c.free == nil {
@@ -91,6 +93,9 @@ func (c *compiled) evaluate(env *Env) (Truth, error) {
 		return evaluate(Condition(c.rule), env)
 	}
 	if c.rule.Effect == Forbid {
+		if c.rule.Actions == nil {
+			return False, nil
+		}
 		free := *c.rule
 		free.Resource = Scope{}
 		if t, _ := evaluate(Condition(&free), env); t == False {

@@ -332,3 +332,24 @@ func TestActionGroups(t *testing.T) {
 		t.Error("an unknown action is known")
 	}
 }
+
+// TestForbidsWithoutObject: a rule that forbids something about some objects does
+// not lock everybody out of what has no object.
+func TestForbidsWithoutObject(t *testing.T) {
+	posts := rule.Scope{Type: "Post"}
+	for _, c := range []struct {
+		it   string
+		rule rule.Rule
+		want bool
+	}{
+		{"one for every action, about some objects", rule.Rule{ID: "r", Resource: posts}, false},
+		{"one for this action, about some objects", rule.Rule{ID: "r", Resource: posts, Actions: []sallyport.UID{act("edit")}}, true},
+		{"one for every action, about all objects", rule.Rule{ID: "r", When: attr(resource, "locked")}, true},
+	} {
+		env := office()
+		env.Action, env.Resource = act("edit"), nil
+		if got := compiled(t, c.rule).Forbidden(env) != nil; got != c.want {
+			t.Errorf("%s: forbids %v, want %v", c.it, got, c.want)
+		}
+	}
+}
