@@ -29,7 +29,7 @@ func Lines(t testing.TB, env ...string) []Line {
 	const between = "---\n" // so that each answer can be told apart
 	cmd := exec.Command("bash", "-c", strings.Join(texts, "\necho; echo "+between))
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	answers := strings.Split(string(out), between)
 	if err != nil || len(answers) != len(texts) {
