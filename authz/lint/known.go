@@ -11,6 +11,7 @@ import (
 type known struct {
 	principal string                            // type; "" = any
 	resource  string                            // type; "" = any
+	object    sallyport.AnyType                 // of that name; nil = nothing is known of its attributes
 	action    sallyport.UID                     // zero = any
 	groups    map[sallyport.UID][]sallyport.UID // that actions are in
 	has       func(role string) bool            // whether the principal has it, itself or by inheritance; nil = not known
@@ -165,8 +166,22 @@ func (k *known) typeOf(e *rule.Expr) string {
 		return k.principal
 	case rule.Resource:
 		return k.resource
+	case rule.Attr:
+		if e.Args[0].Op == rule.Resource && k.object != nil {
+			return referred(k.object, e.Name)
+		}
 	}
 	return e.Value.EntityType()
+}
+
+// referred returns the type that an attribute refers to, "" if it refers to none.
+func referred(t sallyport.AnyType, name string) string {
+	for _, a := range t.Attributes() {
+		if a.Name == name && a.Kind == sallyport.KindEntity {
+			return a.Entity
+		}
+	}
+	return ""
 }
 
 // in decides what the principal is in as far as roles go, and what an action is.

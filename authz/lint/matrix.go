@@ -75,7 +75,7 @@ func (p *Policy) Matrix() (Matrix, error) {
 // cell is what is left of all rules where the role is known, and the type.
 func (p *Policy) cell(o object, id, role string) Cell {
 	k := p.with(role)
-	k.resource, k.action = o.Name(), action(id)
+	k.resource, k.object, k.action = o.Name(), o, action(id)
 	left := no
 	if _, held := p.holder(role, id); held {
 		left = yes

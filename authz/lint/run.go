@@ -51,6 +51,17 @@ func (p *Policy) Test(ctx context.Context, file string, s *Suite) ([]Result, err
 	return results, nil
 }
 
+// Query returns the query that a case is about, without grants.
+func (p *Policy) Query(c *Case) (sallyport.Query, error) {
+	q := sallyport.Query{Action: c.Action}
+	var wrong [4]error
+	q.Context, wrong[0] = c.context(time.Now())
+	q.Principal, wrong[1] = new(Suite).principal(c, q.Context.Time)
+	q.Resource, wrong[2] = c.resource(p)
+	wrong[3] = p.knowsAction(c.Action)
+	return q, errors.Join(wrong[:]...)
+}
+
 // rolesWith returns the policy's roles and those of a suite.
 func (p *Policy) rolesWith(more map[string]Role) (*authz.Definitions, error) {
 	if len(more) == 0 {

@@ -29,6 +29,26 @@ type commandLine struct {
 		Delete roleDelete `cmd:"" help:"Remove a role, also from everybody who has it."`
 	} `cmd:"" help:"Named sets of permissions."`
 
+	Grant struct {
+		Add    grantAdd    `cmd:"" help:"Permit somebody something on one object."`
+		Remove grantRemove `cmd:"" help:"Take permissions on an object away."`
+		List   grantList   `cmd:"" help:"List grants in force."`
+	} `cmd:"" help:"Permissions on single objects."`
+
+	Policy struct {
+		Check    policyCheck    `cmd:"" help:"Look for mistakes in a policy."`
+		Test     policyTest     `cmd:"" help:"Run the cases beside a policy."`
+		Fmt      policyFmt      `cmd:"" help:"Write policies in their one form."`
+		Matrix   policyMatrix   `cmd:"" help:"Show who may do what, role by role."`
+		Diff     policyDiff     `cmd:"" help:"Show what a new policy changes."`
+		Explain  policyExplain  `cmd:"" help:"Say why somebody may or may not do something."`
+		Eval     policyEval     `cmd:"" help:"Decide requests about entities, all from files."`
+		Publish  policyPublish  `cmd:"" help:"Put a policy in force, on every node."`
+		History  policyHistory  `cmd:"" help:"List the versions of the policy."`
+		Show     policyShow     `cmd:"" help:"Show a version of the policy."`
+		Rollback policyRollback `cmd:"" help:"Put an earlier version in force again."`
+	} `cmd:"" help:"Rules in Cedar."`
+
 	Session struct {
 		List   sessionList   `cmd:"" help:"List the sessions of a user."`
 		Revoke sessionRevoke `cmd:"" help:"End a session, or all of a user."`

@@ -85,6 +85,14 @@ func (e *usageError) Error() string { return e.text }
 
 func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
+// A faultyError is input that is wrong in one or more places, a line for each.
+type faultyError struct {
+	code     int // to exit with
+	problems []string
+}
+
+func (e *faultyError) Error() string { return strings.Join(e.problems, "; ") }
+
 // explain writes an error for a person, and returns the exit code.
 func (p *program) explain(err error) int {
 	if err == nil {
@@ -93,9 +101,12 @@ func (p *program) explain(err error) int {
 	code, lines := failed, []string{sentence(err)}
 	var settings *config.Error
 	var usage *usageError
+	var faulty *faultyError
 	switch {
 	case errors.As(err, &settings):
 		code, lines = misuse, settings.Problems
+	case errors.As(err, &faulty):
+		code, lines = faulty.code, faulty.problems
 	case errors.As(err, &usage):
 		code = misuse
 	}
