@@ -111,6 +111,43 @@ func (s *Service) RevokeInvitation(ctx context.Context, organization, id string,
 // wrong hands does not tell whose it is.
 var ErrOtherAddress = errors.New("this invitation is for an address that is not yours, or that you have not verified")
 
+// Offered returns an invitation, and the organization that it is to, to whom it is
+// for; it uses nothing up, because a mail scanner opens links too. Errors are those
+// of [Service.AcceptInvitation], except that no session is needed.
+func (s *Service) Offered(ctx context.Context, p *sallyport.Principal, plain string) (inv org.Invitation, to org.Organization, err error) {
+	now := present()
+	err = s.Store.View(ctx, func(tx Tx) error {
+		u, err := tx.Users.ByID(ctx, p.Subject)
+		if err != nil && !errors.Is(err, ErrNotFound) { // a program is no user, and has no address
+			return err
+		}
+		if inv, err = tx.Invitations.ByHash(ctx, secret.Hash(plain)); err != nil {
+			return err
+		}
+		switch {
+		case !inv.ExpiresAt.After(now):
+			return org.ErrNoInvitation
+		case !invites(inv, u):
+			return ErrOtherAddress
+		}
+		if err := stillCovers(ctx, tx, inv); err != nil {
+			return uninvited(err)
+		}
+		to, err = tx.Organizations.ByID(ctx, inv.Org)
+		return uninvited(err)
+	})
+	if err != nil {
+		return org.Invitation{}, org.Organization{}, err
+	}
+	return inv, to, nil
+}
+
+// invites reports whether the invitation is for the user: for an address that is
+// proved to be theirs.
+func invites(inv org.Invitation, u User) bool {
+	return u.Status == Active && u.EmailVerified && u.EmailNorm == inv.EmailNorm
+}
+
 // AcceptInvitation makes p's subject a member, with the role that the invitation
 // names. Only who is signed in and has proved the invited address may: anybody
 // else gets [ErrOtherAddress], and the invitation stays. Of several who try at
@@ -132,7 +169,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, p *sallyport.Principal, 
 		if err != nil {
 			return at, err
 		}
-		if refusal = nil; u.Status != Active || !u.EmailVerified || u.EmailNorm != inv.EmailNorm {
+		if refusal = nil; !invites(inv, u) {
 			refusal = ErrOtherAddress
 			e := invited(o, "invitation.accept", inv, now)
 			e.Outcome, e.Detail = audit.Failure, map[string]string{"reason": "address"}

@@ -17,8 +17,11 @@ import (
 type Registration struct {
 	Username string
 	Email    string
-	Password string // "" = none: the account cannot sign in by password
-	Roles    []string
+	// EmailVerified is for an administrator who vouches for the address: see
+	// [Service.Add]. To register by oneself proves nothing.
+	EmailVerified bool
+	Password      string // "" = none: the account cannot sign in by password
+	Roles         []string
 }
 
 // Register creates an account with the default roles and signs it in. Errors:
@@ -31,7 +34,7 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 	if err != nil {
 		return nil, err
 	}
-	in.Roles = s.DefaultRoles
+	in.Roles, in.EmailVerified = s.DefaultRoles, false
 	d, err := s.prepare(ctx, in, now)
 	if err != nil {
 		return nil, err
@@ -132,7 +135,7 @@ func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (
 		if u.EmailNorm, err = foldEmail(in.Email); err != nil {
 			return nil, err
 		}
-		u.Email = in.Email
+		u.Email, u.EmailVerified = in.Email, in.EmailVerified
 	}
 	d := &draft{user: u, roles: sorted(in.Roles)}
 	if in.Password == "" {
