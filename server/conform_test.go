@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,10 +13,14 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/authz/rule"
 	"github.com/sallyport-auth/sallyport/server"
 	"github.com/sallyport-auth/sallyport/server/internal/conform"
 	"github.com/sallyport-auth/sallyport/server/openapi"
+	"github.com/sallyport-auth/sallyport/store/sqlite"
 )
 
 // A description holds every exchange with a house against the house's own
@@ -169,6 +175,10 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"one's own account", func() { driveOwnAccount(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},
+		{"grants", func() { driveGrants(boss) }},
+		{"policies", func() { drivePolicies(boss) }},
+		{"decisions", func() { driveDecisions(boss) }},
+		{"organizations", func() { driveOrganizations(boss) }},
 		{"sessions, keys and audit", func() { driveTheRest(boss) }},
 		{"refusals", func() { driveRefusals(h, boss) }},
 	}
@@ -341,6 +351,194 @@ func driveTheRest(boss *caller) {
 	boss.do("GET", api+"/audit?actor="+boss.id+"&action=user.add&target=x").want(200)
 }
 
+func driveGrants(boss *caller) {
+	const one = `"resource":{"type":"Note","id":"7"}`
+	boss.do("PUT", api+"/grants", `{"role":"member",`+one+`,"permissions":["note:delete","note:stamp"]}`).want(204)
+	boss.do("PUT", api+"/grants", `{"subject":"`+boss.id+`",`+one+`,"permissions":["note:delete"],"expires_at":"2100-01-01T00:00:00Z"}`).want(204)
+	boss.do("PUT", api+"/grants", `{"organization":"org_x",`+one+`,"permissions":["note:delete"]}`).want(404, "not_found")
+	boss.do("GET", api+"/grants?limit=1").want(200)
+	boss.do("GET", api+"/grants?subject="+boss.id+"&resource_type=Note&resource_id=7").want(200)
+	boss.do("DELETE", api+"/grants", `{"role":"member",`+one+`}`).want(204)
+	boss.do("DELETE", api+"/grants", `{"role":"nobody",`+one+`}`).want(404, "not_found")
+}
+
+func drivePolicies(boss *caller) {
+	boss.do("GET", api+"/policies/current").want(200)
+	boss.do("POST", api+"/policies", policy(`permit(principal, action == Action::"note:delete", resource == Note::"9");`)).want(201)
+	boss.do("POST", api+"/policies", policy(`permit(principal, action == Action::"note:delete", resource == Note::"8");`, `,"expected":1`)).want(201)
+	boss.do("POST", api+"/policies", policy(`permit(principal, action, resource);`, `,"expected":1`)).want(409, "conflict")
+	boss.do("POST", api+"/policies", policy(`permit(principal, action, resource) when { resource.oner == principal };`)).want(422, "invalid_policy")
+	boss.do("POST", api+"/policies/check", policy(`permit(principal, action, resource) when { resource.oner == principal };`)).want(200)
+	boss.do("POST", api+"/policies/1/rollback", `{"comment":"was better"}`).want(201)
+	boss.do("POST", api+"/policies/99/rollback", `{}`).want(404, "not_found")
+	boss.do("GET", api+"/policies?limit=1").want(200)
+	boss.do("GET", api+"/policies/1").want(200)
+	boss.do("GET", api+"/policies/99").want(404, "not_found")
+	boss.do("GET", api+"/policies/current").want(200)
+
+	fixed := open(boss.h.T, func(c *server.Config) { c.Types = []sallyport.AnyType{notes}; c.Policy = "// nothing" })
+	fixed.checked = boss.h.checked
+	own := fixed.admin()
+	own.do("POST", api+"/policies", policy(`// nothing`)).want(409, "conflict")
+	own.do("POST", api+"/policies/1/rollback").want(409, "conflict")
+	changed := withOutdatedPolicy(boss.h.T)
+	changed.checked = boss.h.checked
+	changed.admin().do("POST", api+"/policies/1/rollback").want(422, "invalid_policy")
+}
+
+// withOutdatedPolicy is a house whose first policy does not fit its types any more.
+func withOutdatedPolicy(t *testing.T) *house {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	old := sallyport.TypeOf("Note", func(n *note) string { return n.id }, sallyport.String("title", func(n *note) string { return "" }))
+	before := openOn(t, db, func(c *server.Config) { c.Types = []sallyport.AnyType{old} })
+	for i, text := range []string{`permit(principal, action == Action::"note:read", resource is Note) when { resource.title == "x" };`, `// nothing`} {
+		_, err := before.Accounts.PublishPolicy(t.Context(), authz.Version{Files: []rule.File{{Name: "a.cedar", Text: text}}}, int64(i),
+			func(v authz.Version) error { _, err := before.Rules.Check(v); return err }, account.Origin{})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before.Server.Close()
+	return openOn(t, db, func(c *server.Config) { c.Types = []sallyport.AnyType{notes} })
+}
+
+// policy is a body that publishes one rule.
+func policy(text string, more ...string) string {
+	quoted, _ := json.Marshal(text)
+	schema, _ := json.Marshal(`entity Note = { owner: User }; entity Board;
+		action "note:delete", "policy:publish" appliesTo { principal: [User, Service], resource: [Note, Board], context: Context };`)
+	return `{"schema":` + string(schema) + `,"files":[{"name":"notes.cedar","text":` + string(quoted) + `}]` + strings.Join(more, "") + `}`
+}
+
+func driveDecisions(boss *caller) {
+	h := boss.h
+	hugo := h.browser("hugo")
+	boss.do("POST", api+"/policies", policy(`permit(principal, action == Action::"note:delete", resource == Note::"9") when { principal.aal > 1 };`)).want(201)
+	for range 2 {
+		id := decisionOf(hugo.do("DELETE", "/notes/1").want(403))
+		boss.logged(id)
+		boss.do("GET", api+"/decisions/"+id+"?explain=true").want(200)
+	}
+	boss.do("GET", api+"/decisions?limit=1").want(200)
+	boss.do("GET", api+"/decisions?allowed=false&subject="+hugo.id+"&action=note:delete").want(200)
+	boss.do("GET", api+"/decisions/dec_x").want(404, "not_found")
+}
+
+// decisionOf is the decision that a refusal names.
+func decisionOf(a *answer) string {
+	a.h.Helper()
+	var p struct {
+		ID string `json:"decision_id"`
+	}
+	if a.into(&p); p.ID == "" {
+		a.h.Fatalf("%s: no decision", a.what)
+	}
+	return p.ID
+}
+
+// logged waits until a decision is written: that happens beside the request.
+func (c *caller) logged(id string) *answer {
+	for {
+		if a := c.do("GET", api+"/decisions/"+id); a.status != 404 {
+			return a.want(200)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func driveOrganizations(boss *caller) {
+	h := boss.h
+	var acme struct{ ID string }
+	made := boss.do("POST", api+"/organizations", `{"slug":"acme","name":"Acme","plan":"gold"}`).want(201)
+	made.into(&acme)
+	boss.do("POST", api+"/organizations", `{"slug":"beta"}`).want(201)
+	boss.do("POST", api+"/organizations", `{"slug":"ACME"}`).want(409, "conflict")
+	boss.do("GET", api+"/organizations?limit=1&q=a").want(200)
+	boss.do("GET", api+"/organizations?limit=1").want(200)
+	path := api + "/organizations/" + acme.ID
+	boss.do("GET", path).want(200)
+	boss.with("If-Match", made.header.Get("ETag")).do("PATCH", path, `{"name":"Acme & Co","plan":""}`).want(200)
+	boss.with("If-Match", made.header.Get("ETag")).do("PATCH", path, `{"name":"Acme"}`).want(412, "conflict")
+	boss.do("PATCH", path, `{"slug":"beta"}`).want(409, "conflict")
+
+	iris, jan := h.mailbox("iris"), h.mailbox("jan")
+	role := api + "/users/" + iris.id + "/roles/editor?org=" + acme.ID
+	boss.do("PUT", role).want(409, "conflict")
+	boss.do("PUT", path+"/members/"+iris.id).want(204)
+	boss.do("PUT", role).want(204)
+	boss.do("GET", api+"/assignments?user="+iris.id+"&org="+acme.ID).want(200)
+	boss.do("GET", path+"/members").want(200)
+	boss.do("DELETE", role).want(204)
+	iris.do("GET", "/auth/organizations").want(200)
+	iris.do("POST", "/auth/organization", `{"org":"`+acme.ID+`"}`).want(204)
+	iris.do("POST", "/auth/organization", `{"org":"org_x"}`).want(403, "forbidden")
+	form(iris).do("POST", "/auth/organization", "org="+acme.ID).want(303)
+	iris.do("DELETE", "/auth/organizations/"+acme.ID).want(204)
+	iris.do("DELETE", "/auth/organizations/"+acme.ID).want(404, "not_found")
+	boss.do("PUT", path+"/members/"+iris.id).want(204)
+	boss.do("DELETE", path+"/members/"+iris.id).want(204)
+
+	link := func(who string) string {
+		return h.linkOf(boss.do("POST", path+"/invitations", `{"email":"`+who+`@b.example"}`).want(201))
+	}
+	ask := link("iris")
+	iris.do("GET", ask).want(200)
+	form(iris).do("GET", ask).want(200)
+	jan.do("GET", ask).want(403, "forbidden")
+	jan.do("POST", ask).want(403, "forbidden")
+	iris.do("POST", ask).want(200)
+	iris.do("POST", ask).want(404, "not_found")
+	iris.do("GET", ask).want(404, "not_found")
+	form(jan).do("POST", link("jan")).want(303)
+	link("kim")
+	boss.do("GET", path+"/invitations?limit=1").want(200)
+	boss.do("DELETE", path+"/invitations/"+firstOf(boss.do("GET", path+"/invitations").want(200))).want(204)
+
+	boss.do("DELETE", path).want(204)
+	for _, gone := range []struct{ method, path, body string }{
+		{"GET", "", ""}, {"DELETE", "", ""}, {"PATCH", "", `{}`},
+		{"GET", "/members", ""}, {"PUT", "/members/" + iris.id, ""}, {"DELETE", "/members/" + iris.id, ""},
+		{"GET", "/invitations", ""}, {"POST", "/invitations", `{"email":"a@b.example"}`}, {"DELETE", "/invitations/x", ""},
+	} {
+		var body []string
+		if gone.body != "" {
+			body = []string{gone.body}
+		}
+		boss.do(gone.method, path+gone.path, body...).want(404, "not_found")
+	}
+}
+
+// mailbox is a browser of somebody for whose address an administrator vouches.
+func (h *house) mailbox(name string) *caller {
+	h.Helper()
+	_, err := h.Accounts.Add(h.Context(), account.Registration{
+		Username: name, Email: name + "@b.example", EmailVerified: true, Password: pass,
+	}, account.Origin{})
+	if err != nil {
+		h.Fatal(err)
+	}
+	c := h.nobody()
+	c.id = c.do("POST", "/auth/login", `{"username":"`+name+`","password":"`+pass+`","mode":"cookie"}`).want(200).user()
+	return c
+}
+
+// linkOf is the path of an invitation that was just made.
+func (h *house) linkOf(a *answer) string {
+	h.Helper()
+	var inv struct{ Link string }
+	a.into(&inv)
+	path, ok := strings.CutPrefix(inv.Link, h.URL)
+	if !ok {
+		h.Fatalf("%s: link %q", a.what, inv.Link)
+	}
+	return path
+}
+
 // driveRefusals makes every operation refuse what none of its kind takes.
 func driveRefusals(h *house, boss *caller) {
 	h.Helper()
@@ -371,7 +569,11 @@ func driveRefusals(h *house, boss *caller) {
 
 func refuseBodies(c *caller, method, path string) {
 	c.h.Helper()
-	c.do(method, path, `{"x":"`+strings.Repeat("x", 70<<10)+`"}`).want(413, "payload_too_large")
+	size := 70 << 10
+	if strings.Contains(path, "/policies") && !strings.Contains(path, "/rollback") {
+		size += 1 << 20
+	}
+	c.do(method, path, `{"x":"`+strings.Repeat("x", size)+`"}`).want(413, "payload_too_large")
 	c.with("Content-Type", "text/plain").do(method, path, `x`).want(415, "invalid_request")
 	c.do(method, path, `{"unknown":1}`).want(400, "invalid_request")
 }

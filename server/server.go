@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
+	"github.com/sallyport-auth/sallyport/server/membership"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/setup"
@@ -231,7 +232,11 @@ func (s *Server) mount(context.Context) error {
 			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Closed: s.config.ClosedRegistration,
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
-		&admin.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Keyring: s.Keyring},
+		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
+		&admin.Handler{
+			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
+			Policy: s.Policy, Rules: s.Rules, GoRules: s.config.Rules, Keyring: s.Keyring,
+		},
 		s.setup,
 		pages,
 		&openapi.Handler{

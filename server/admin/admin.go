@@ -1,10 +1,15 @@
 // Package admin is what administrators do, over HTTP: users, sessions, roles,
-// assignments, signing keys and the audit log. Each route names its permission,
-// and nobody can give what they do not hold.
+// assignments, grants, policies, decisions, organizations, signing keys and the
+// audit log. Each route names its permission, and nobody can give what they do not
+// hold. What concerns one organization is also for those who hold the permission
+// there, while they act in it.
 package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,48 +20,128 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/keyring"
+	"github.com/sallyport-auth/sallyport/server/rulebook"
 )
 
 // A Handler serves the administration below Base.
 type Handler struct {
 	Base     string // "/auth"
+	Issuer   string // "https://example.com", for links
 	Gate     *sallyport.Gate
 	Accounts *account.Service
 	Policy   *authz.Policy
+	Rules    *rulebook.Book
+	GoRules  []authz.Rule // that Policy has
 	Keyring  *keyring.Keyring
+}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+// A route is for who holds the permission: everywhere, or if org says which
+// organization a request is about, in that one.
+type route struct {
+	method, path, permission string
+	handle                   handler
+	org                      func(*http.Request) string
 }
 
 // Mount registers the routes.
 func (h *Handler) Mount(rt *sallyport.Routes) {
-	api := h.Base + "/admin/api"
-	for _, route := range []struct {
-		method, path, permission string
-		handle                   func(http.ResponseWriter, *http.Request) error
-	}{
-		{"GET", "/users", "user:read", h.users},
-		{"POST", "/users", "user:write", h.addUser},
-		{"GET", "/users/{id}", "user:read", h.user},
-		{"DELETE", "/users/{id}", "user:delete", h.deleteUser},
-		{"POST", "/users/{id}/disable", "user:disable", h.disableUser},
-		{"POST", "/users/{id}/enable", "user:disable", h.enableUser},
-		{"PUT", "/users/{id}/roles/{role}", "role:assign", h.assign},
-		{"DELETE", "/users/{id}/roles/{role}", "role:assign", h.unassign},
-		{"GET", "/assignments", "role:read", h.assignments},
-		{"GET", "/sessions", "session:read", h.sessions},
-		{"DELETE", "/sessions", "session:end", h.endSessions},
-		{"DELETE", "/sessions/{id}", "session:end", h.endSession},
-		{"GET", "/roles", "role:read", h.roles},
-		{"GET", "/roles/{name}", "role:read", h.role},
-		{"PUT", "/roles/{name}", "role:write", h.putRole},
-		{"DELETE", "/roles/{name}", "role:write", h.deleteRole},
-		{"GET", "/keys", "key:read", h.keys},
-		{"POST", "/keys/rotate", "key:rotate", h.rotateKey},
-		{"DELETE", "/keys/{kid}", "key:revoke", h.revokeKey},
-		{"GET", "/audit", "audit:read", h.audit},
-	} {
-		rt.Func(route.method+" "+api+route.path, sallyport.May(route.permission), route.handle)
+	for _, list := range [][]route{h.people(), h.second(), h.tenants(), {
+		{"GET", "/keys", "key:read", h.keys, nil},
+		{"POST", "/keys/rotate", "key:rotate", h.rotateKey, nil},
+		{"DELETE", "/keys/{kid}", "key:revoke", h.revokeKey, nil},
+		{"GET", "/audit", "audit:read", h.audit, nil},
+	}} {
+		for _, r := range list {
+			h.mount(rt, r)
+		}
 	}
 }
+
+// people is who there is and what they are.
+func (h *Handler) people() []route {
+	return []route{
+		{"GET", "/users", "user:read", h.users, nil},
+		{"POST", "/users", "user:write", h.addUser, nil},
+		{"GET", "/users/{id}", "user:read", h.user, nil},
+		{"DELETE", "/users/{id}", "user:delete", h.deleteUser, nil},
+		{"POST", "/users/{id}/disable", "user:disable", h.disableUser, nil},
+		{"POST", "/users/{id}/enable", "user:disable", h.enableUser, nil},
+		{"PUT", "/users/{id}/roles/{role}", "role:assign", h.assign, inQuery},
+		{"DELETE", "/users/{id}/roles/{role}", "role:assign", h.unassign, inQuery},
+		{"GET", "/assignments", "role:read", h.assignments, inQuery},
+		{"GET", "/sessions", "session:read", h.sessions, nil},
+		{"DELETE", "/sessions", "session:end", h.endSessions, nil},
+		{"DELETE", "/sessions/{id}", "session:end", h.endSession, nil},
+	}
+}
+
+// second is what door two decides by, and what it has decided.
+func (h *Handler) second() []route {
+	return []route{
+		{"GET", "/roles", "role:read", h.roles, nil},
+		{"GET", "/roles/{name}", "role:read", h.role, nil},
+		{"PUT", "/roles/{name}", "role:write", h.putRole, nil},
+		{"DELETE", "/roles/{name}", "role:write", h.deleteRole, nil},
+		{"GET", "/grants", "grant:read", h.grants, nil},
+		{"PUT", "/grants", "grant:write", h.putGrant, nil},
+		{"DELETE", "/grants", "grant:write", h.deleteGrant, nil},
+		{"GET", "/policies", "policy:read", h.policies, nil},
+		{"POST", "/policies", "policy:publish", h.publish, nil},
+		{"GET", "/policies/current", "policy:read", h.currentPolicy, nil},
+		{"POST", "/policies/check", "policy:read", h.checkPolicy, nil},
+		{"GET", "/policies/{version}", "policy:read", h.policy, nil},
+		{"POST", "/policies/{version}/rollback", "policy:publish", h.rollback, nil},
+		{"GET", "/decisions", "decision:read", h.decisions, nil},
+		{"GET", "/decisions/{id}", "decision:read", h.decision, nil},
+	}
+}
+
+// tenants is organizations and who is in them.
+func (h *Handler) tenants() []route {
+	return []route{
+		{"GET", "/organizations", "organization:read", h.organizations, nil},
+		{"POST", "/organizations", "organization:write", h.addOrganization, nil},
+		{"GET", "/organizations/{org}", "organization:read", h.organization, inPath},
+		{"PATCH", "/organizations/{org}", "organization:write", h.changeOrganization, nil},
+		{"DELETE", "/organizations/{org}", "organization:delete", h.deleteOrganization, nil},
+		{"GET", "/organizations/{org}/members", "member:read", h.members, inPath},
+		{"PUT", "/organizations/{org}/members/{user}", "member:write", h.addMember, inPath},
+		{"DELETE", "/organizations/{org}/members/{user}", "member:write", h.removeMember, inPath},
+		{"GET", "/organizations/{org}/invitations", "member:invite", h.invitations, inPath},
+		{"POST", "/organizations/{org}/invitations", "member:invite", h.invite, inPath},
+		{"DELETE", "/organizations/{org}/invitations/{id}", "member:invite", h.revokeInvitation, inPath},
+	}
+}
+
+func (h *Handler) mount(rt *sallyport.Routes, r route) {
+	door, handle := sallyport.May(r.permission), r.handle
+	if r.org != nil {
+		door, handle = door.InOrg(), h.beyond(r)
+	}
+	rt.Func(r.method+" "+h.Base+"/admin/api"+r.path, door, handle)
+}
+
+// beyond asks again where a request is about something else than the organization
+// that the caller acts in, which is what the door has asked about: the permission
+// in one organization is none on another, nor everywhere.
+func (h *Handler) beyond(to route) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		acts := sallyport.From(r.Context()).Org
+		if acts != "" && acts != to.org(r) {
+			if err := h.Gate.Check(r.Context(), to.permission, sallyport.Resource{}); err != nil {
+				return err
+			}
+		}
+		return to.handle(w, r)
+	}
+}
+
+// inPath and inQuery are where a request names the organization that it is about,
+// "" for none.
+func inPath(r *http.Request) string  { return r.PathValue("org") }
+func inQuery(r *http.Request) string { return r.URL.Query().Get("org") }
 
 // exceeds is a refusal that no policy can lift.
 func exceeds(what string) error {
@@ -83,18 +168,13 @@ func (h *Handler) mayTouch(ctx context.Context, r *http.Request, user string) er
 	return nil
 }
 
-// noOrg refuses the parameter org until there are organizations.
-func noOrg(r *http.Request) error {
-	if r.URL.Query().Has("org") {
-		return exchange.Invalid("Roles in organizations are not assigned here.")
-	}
-	return nil
-}
-
 const (
 	defaultLimit = 50
 	maxLimit     = 200
 )
+
+// errCursor is the answer to a cursor that no page gave.
+var errCursor = exchange.Invalid("The cursor is not one that a list gave.")
 
 // pageOf reads limit and cursor, and refuses any parameter that is not known.
 func pageOf(r *http.Request, known ...string) (limit int, cursor string, err error) {
@@ -111,4 +191,27 @@ func pageOf(r *http.Request, known ...string) (limit int, cursor string, err err
 		}
 	}
 	return limit, q.Get("cursor"), nil
+}
+
+// tag names one version of what is shown: what If-Match compares.
+func tag(shown any) string {
+	body, _ := json.Marshal(shown) // of our own types: cannot fail
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// errStale is the answer to an If-Match that does not.
+var errStale = &sallyport.Problem{
+	Status: http.StatusPreconditionFailed, Code: "conflict",
+	Detail: "It was changed meanwhile. Read it again, then repeat the change.",
+}
+
+// matches holds the tag of what is stored, "" for nothing, against the If-Match
+// header (RFC 9110 §13.1.1): inside the transaction that changes it.
+func matches(r *http.Request, current string) error {
+	switch want := r.Header.Get("If-Match"); {
+	case want == "", want == "*" && current != "", want == current:
+		return nil
+	}
+	return errStale
 }

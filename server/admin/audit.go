@@ -14,6 +14,7 @@ type shownEntry struct {
 	Actor   string            `json:"actor"`
 	Action  string            `json:"action"`
 	Target  string            `json:"target,omitempty"`
+	Org     string            `json:"org,omitempty"`
 	Outcome audit.Outcome     `json:"outcome"`
 	Address string            `json:"address,omitempty"`
 	Trace   string            `json:"trace_id,omitempty"`
@@ -34,7 +35,7 @@ func (h *Handler) audit(w http.ResponseWriter, r *http.Request) error {
 	}
 	shown := make([]shownEntry, 0, len(entries))
 	for _, e := range entries {
-		shown = append(shown, shownEntry{e.ID, e.At.UTC(), e.Actor, e.Action, e.Target, e.Outcome, e.Address, e.Trace, e.Detail})
+		shown = append(shown, shownEntry{e.ID, e.At.UTC(), e.Actor, e.Action, e.Target, e.Org, e.Outcome, e.Address, e.Trace, e.Detail})
 	}
 	return exchange.JSON(w, http.StatusOK, exchange.NewPage(shown, limit, func(e shownEntry) string { return e.ID }))
 }

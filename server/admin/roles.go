@@ -1,24 +1,12 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"net/http"
 
-	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/shown"
 )
-
-// tag names one version of a role's definition: what If-Match compares.
-func tag(r authz.Role) string {
-	body, _ := json.Marshal(shown.NewRole(r)) // strings only: cannot fail
-	sum := sha256.Sum256(body)
-	return `"` + hex.EncodeToString(sum[:8]) + `"`
-}
 
 func (h *Handler) roles(w http.ResponseWriter, r *http.Request) error {
 	roles, err := h.Accounts.Roles(r.Context())
@@ -39,11 +27,16 @@ func (h *Handler) role(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, role := range roles {
 		if role.Name == r.PathValue("name") {
-			w.Header().Set("ETag", tag(role))
-			return exchange.JSON(w, http.StatusOK, shown.NewRole(role))
+			return showRole(w, role)
 		}
 	}
 	return exchange.Problem(authz.ErrNotFound)
+}
+
+func showRole(w http.ResponseWriter, r authz.Role) error {
+	out := shown.NewRole(r)
+	w.Header().Set("ETag", tag(out))
+	return exchange.JSON(w, http.StatusOK, out)
 }
 
 type putRole struct {
@@ -65,12 +58,20 @@ func (h *Handler) putRole(w http.ResponseWriter, r *http.Request) error {
 	if err := h.mayDefine(r, role); err != nil {
 		return err
 	}
-	err := h.Accounts.PutRole(r.Context(), role, matches(r), exchange.Origin(h.Gate, r))
-	if err != nil {
-		return stale(err)
+	if err := h.Accounts.PutRole(r.Context(), role, roleMatches(r), exchange.Origin(h.Gate, r)); err != nil {
+		return exchange.Problem(err)
 	}
-	w.Header().Set("ETag", tag(role))
-	return exchange.JSON(w, http.StatusOK, shown.NewRole(role))
+	return showRole(w, role)
+}
+
+// roleMatches is [matches] for the definition of a role.
+func roleMatches(r *http.Request) func(current *authz.Role) error {
+	return func(current *authz.Role) error {
+		if current == nil {
+			return matches(r, "")
+		}
+		return matches(r, tag(shown.NewRole(*current)))
+	}
 }
 
 // mayDefine makes sure that the role would give nothing that the caller does not
@@ -89,53 +90,21 @@ func (h *Handler) mayDefine(r *http.Request, role authz.Role) error {
 	return nil
 }
 
-// errStale is the answer to an If-Match that does not.
-var errStale = errors.New("somebody else was faster")
-
-// matches holds the stored definition against the If-Match header (RFC 9110
-// §13.1.1), inside the transaction that changes it.
-func matches(r *http.Request) func(current *authz.Role) error {
-	want := r.Header.Get("If-Match")
-	return func(current *authz.Role) error {
-		switch {
-		case want == "", want == "*" && current != nil, current != nil && tag(*current) == want:
-			return nil
-		}
-		return errStale
-	}
-}
-
-func stale(err error) error {
-	if errors.Is(err, errStale) {
-		return &sallyport.Problem{Status: http.StatusPreconditionFailed, Code: "conflict",
-			Detail: "The role was changed meanwhile. Read it again, then repeat the change."}
-	}
-	return exchange.Problem(err)
-}
-
 func (h *Handler) deleteRole(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	if !h.holds(r, h.Policy.Load().Permissions([]string{name})) {
 		return exceeds("take")
 	}
-	if err := h.Accounts.DeleteRole(r.Context(), name, matches(r), exchange.Origin(h.Gate, r)); err != nil {
-		return stale(err)
+	if err := h.Accounts.DeleteRole(r.Context(), name, roleMatches(r), exchange.Origin(h.Gate, r)); err != nil {
+		return exchange.Problem(err)
 	}
 	return exchange.Done(w)
 }
 
+// assign gives a role, everywhere or in an organization. What the caller may give
+// is looked at where it is given.
 func (h *Handler) assign(w http.ResponseWriter, r *http.Request) error {
-	if err := noOrg(r); err != nil {
-		return err
-	}
-	role := r.PathValue("role")
-	if !h.Policy.Load().Has(role) {
-		return exchange.Problem(authz.ErrNotFound)
-	}
-	if err := h.mayGive(r, role); err != nil {
-		return err
-	}
-	err := h.Accounts.Assign(r.Context(), r.PathValue("id"), role, "", exchange.Origin(h.Gate, r))
+	err := h.Accounts.Assign(r.Context(), r.PathValue("id"), r.PathValue("role"), inQuery(r), exchange.Origin(h.Gate, r))
 	if err != nil {
 		return exchange.Problem(err)
 	}
@@ -143,14 +112,7 @@ func (h *Handler) assign(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) unassign(w http.ResponseWriter, r *http.Request) error {
-	if err := noOrg(r); err != nil {
-		return err
-	}
-	id := r.PathValue("id")
-	if err := h.mayTouch(r.Context(), r, id); err != nil {
-		return err
-	}
-	err := h.Accounts.Unassign(r.Context(), id, r.PathValue("role"), "", exchange.Origin(h.Gate, r))
+	err := h.Accounts.Unassign(r.Context(), r.PathValue("id"), r.PathValue("role"), inQuery(r), exchange.Origin(h.Gate, r))
 	if err != nil {
 		return exchange.Problem(err)
 	}
@@ -160,13 +122,11 @@ func (h *Handler) unassign(w http.ResponseWriter, r *http.Request) error {
 type assignment struct {
 	User string `json:"user"`
 	Role string `json:"role"`
+	Org  string `json:"org,omitempty"`
 }
 
 func (h *Handler) assignments(w http.ResponseWriter, r *http.Request) error {
-	if err := noOrg(r); err != nil {
-		return err
-	}
-	user := r.URL.Query().Get("user")
+	user, org := r.URL.Query().Get("user"), inQuery(r)
 	if user == "" {
 		return exchange.Invalid("Name a user: ?user=id.")
 	}
@@ -174,13 +134,13 @@ func (h *Handler) assignments(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	roles, err := h.Accounts.Assigned(r.Context(), u.ID, "")
+	roles, err := h.Accounts.Assigned(r.Context(), u.ID, org)
 	if err != nil {
 		return exchange.Problem(err)
 	}
 	out := exchange.List[assignment]{Items: make([]assignment, 0, len(roles))}
 	for _, role := range roles {
-		out.Items = append(out.Items, assignment{u.ID, role})
+		out.Items = append(out.Items, assignment{u.ID, role, org})
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }

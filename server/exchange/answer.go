@@ -98,10 +98,15 @@ func Problem(err error) error {
 		return conflict("conflict", "This needs a member of the organization.")
 	case errors.Is(err, org.ErrNoInvitation):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
+	case errors.Is(err, authz.ErrConflict):
+		return conflict("conflict", "Somebody else has published a policy meanwhile. Read it, then publish again.")
+	case errors.Is(err, authz.ErrFilter):
+		return Invalid(sentence(err.Error()))
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
 	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
-		errors.Is(err, authz.ErrNotFound), errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
+		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
+		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err

@@ -18,15 +18,24 @@ import (
 	"github.com/sallyport-auth/sallyport"
 )
 
-// MaxBody is the largest body that is read, in bytes.
-const MaxBody = 64 << 10
+// MaxBody is the largest body that is read, in bytes; MaxPolicy the largest that
+// holds a policy.
+const (
+	MaxBody   = 64 << 10
+	MaxPolicy = 1 << 20
+)
 
 // Read decodes the body into v. JSON is the rule: UTF-8, one object, no unknown
 // or repeated members, no NUL. A form of a page is read into the string members
 // of v, which is then told apart by [IsForm]. Errors are 400, 413 and 415
 // problems. An empty body is an empty object.
-func Read(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+func Read(w http.ResponseWriter, r *http.Request, v any) error { return read(w, r, v, MaxBody) }
+
+// ReadPolicy is [Read] for a body that holds a policy.
+func ReadPolicy(w http.ResponseWriter, r *http.Request, v any) error { return read(w, r, v, MaxPolicy) }
+
+func read(w http.ResponseWriter, r *http.Request, v any, most int64) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return err

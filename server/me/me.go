@@ -39,26 +39,13 @@ func (h *Handler) Mount(rt *sallyport.Routes) {
 	own, fresh := sallyport.SignedIn(), sallyport.SignedIn().Fresh(h.Fresh)
 	rt.Func("GET "+h.Base+"/{$}", own, h.page)
 	rt.Func("GET "+h.Base+"/me", own, h.me)
-	rt.Func("GET "+h.Base+"/sessions", own, within(read, h.sessions))
-	rt.Func("DELETE "+h.Base+"/sessions", own, within(write, h.endOthers))
-	rt.Func("DELETE "+h.Base+"/sessions/{id}", own, within(write, h.endSession))
-	rt.Func("POST "+h.Base+"/password", own, within(write, h.changePassword))
-	rt.Func("GET "+h.Base+"/api-keys", own, within(read, h.keys))
-	rt.Func("POST "+h.Base+"/api-keys", fresh, within(write, h.createKey))
-	rt.Func("DELETE "+h.Base+"/api-keys/{id}", own, within(write, h.revokeKey))
-}
-
-type handler = func(http.ResponseWriter, *http.Request) error
-
-// within lets a credential that is limited by scope through only if the scope
-// reaches for what the handler does.
-func within(permission string, next handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if !authz.ScopeAllows(sallyport.From(r.Context()).Scopes, permission) {
-			return sallyport.InsufficientScope(permission)
-		}
-		return next(w, r)
-	}
+	rt.Func("GET "+h.Base+"/sessions", own, exchange.Within(read, h.sessions))
+	rt.Func("DELETE "+h.Base+"/sessions", own, exchange.Within(write, h.endOthers))
+	rt.Func("DELETE "+h.Base+"/sessions/{id}", own, exchange.Within(write, h.endSession))
+	rt.Func("POST "+h.Base+"/password", own, exchange.Within(write, h.changePassword))
+	rt.Func("GET "+h.Base+"/api-keys", own, exchange.Within(read, h.keys))
+	rt.Func("POST "+h.Base+"/api-keys", fresh, exchange.Within(write, h.createKey))
+	rt.Func("DELETE "+h.Base+"/api-keys/{id}", own, exchange.Within(write, h.revokeKey))
 }
 
 type me struct {
@@ -187,7 +174,7 @@ func (h *Handler) createKey(w http.ResponseWriter, r *http.Request) error {
 	if !authz.ScopeCovers(p.Scopes, in.Scopes) {
 		return sallyport.Forbidden("forbidden", "A key cannot reach further than the credential that makes it.")
 	}
-	want := account.NewKey{Name: in.Name, Scopes: in.Scopes}
+	want := account.NewKey{Name: in.Name, Org: p.Org, Scopes: in.Scopes} // it acts where its owner acts now
 	if in.ExpiresAt != nil {
 		want.ExpiresAt = *in.ExpiresAt
 	}
@@ -217,7 +204,15 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
+	memberships, err := h.Accounts.Memberships(r.Context(), p.Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
 	page := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
+	for _, m := range memberships {
+		o := m.Organization
+		page.Organizations = append(page.Organizations, web.Organization{ID: o.ID, Name: o.Name, Current: o.ID == p.Org})
+	}
 	for _, s := range sessions {
 		page.Sessions = append(page.Sessions, web.Session{
 			Device: shown.Device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,

@@ -18,7 +18,11 @@ var users = group{
 			route: "POST {base}/admin/api/users", id: "addUser", summary: "Make a user",
 			says: "With roles, it needs the permission `role:assign` as well.",
 			body: read(body(
-				may("username", text), may("email", text), may("password", secret), may("roles", texts),
+				may("username", text),
+				may("email", text),
+				may("email_verified", boolean.or(false).says("You vouch for the address: the user can sign in with it, and accept invitations to it.")),
+				may("password", secret),
+				may("roles", texts),
 			)),
 			answers: []answer{shows(201, ref("User"), "The new user.").with("Location", "Of the new user.")},
 			refuses: []refusal{usernameTaken, weakPassword},
@@ -59,6 +63,12 @@ var users = group{
 	},
 }
 
+// inOrganization is for roles that are had in one.
+var inOrganization = []parameter{optional("org", text.says("Id of the organization that is meant. Left out: everywhere."))}
+
+// atHome says who may besides.
+const atHome = "In an organization also for those who hold the permission by a role in it, while they act in it."
+
 var roles = group{
 	tag:  "roles",
 	says: "What roles permit, and who has them.",
@@ -89,17 +99,19 @@ var roles = group{
 		},
 		{
 			route: "GET {base}/admin/api/assignments", id: "assignments", summary: "List the roles of a user",
-			query:   []parameter{needed("user", text.says("Id of the user."))},
-			answers: []answer{shows(200, pageOf(object(must("user", text), must("role", text))), "All of them.")},
+			query:   append([]parameter{needed("user", text.says("Id of the user."))}, inOrganization...),
+			answers: []answer{shows(200, pageOf(object(must("user", text), must("role", text), may("org", text))), "All of them.")},
 			refuses: []refusal{notFound},
 		},
 		{
 			route: "PUT {base}/admin/api/users/{id}/roles/{role}", id: "assignRole", summary: "Give a user a role",
+			says: atHome, query: inOrganization,
 			answers: []answer{done("In force from the next request on.")},
-			refuses: []refusal{notFound},
+			refuses: []refusal{notFound, conflict},
 		},
 		{
 			route: "DELETE {base}/admin/api/users/{id}/roles/{role}", id: "unassignRole", summary: "Take a role from a user",
+			says: atHome, query: inOrganization,
 			answers: []answer{done("In force from the next request on.")},
 			refuses: []refusal{notFound, conflict},
 		},
@@ -208,6 +220,7 @@ var auditLog = group{
 			must("actor", text),
 			must("action", text),
 			may("target", text),
+			may("org", text),
 			must("outcome", oneOf("success", "failure")),
 			may("address", text),
 			may("trace_id", text),

@@ -208,7 +208,7 @@ func (d *document) operation(tag string, o *operation, door sallyport.Route) {
 	method, path := split(door.Pattern)
 	out := described{
 		Tags: []string{tag}, ID: o.id, Summary: o.summary, Description: o.says, Parameters: o.parameters(path), Body: o.requestBody(),
-		Security: o.securityBehind(door), Permission: door.Action, Resource: door.Type, Scope: o.scope,
+		Security: o.securityBehind(door), Permission: door.Action, Resource: resourceOf(door), Scope: o.scope,
 		Fresh: int(door.Fresh / time.Second), Limit: door.Limit,
 	}
 	for _, a := range o.answers {
@@ -226,6 +226,14 @@ func (d *document) operation(tag string, o *operation, door sallyport.Route) {
 		*out.Responses.at(status) = response{Ref: "#/components/responses/" + name}
 	}
 	d.Paths.at(path).add(method, out)
+}
+
+// resourceOf is the type of the object that a door asks about.
+func resourceOf(door sallyport.Route) string {
+	if door.InOrg {
+		return sallyport.OrganizationType
+	}
+	return door.Type
 }
 
 // addForm says how a page is answered.
@@ -274,6 +282,9 @@ func (a answer) response() response {
 	}
 	if a.kind != "" {
 		out.Content.add(a.kind, media{a.schema})
+	}
+	if a.page {
+		out.Content.add("text/html", media{&text})
 	}
 	return out
 }

@@ -2,13 +2,13 @@ package openapi
 
 // groups is everything that is described, in the order of the document.
 var groups = []group{
-	signIn, ownAccount, users, roles, sessions, signingKeys, auditLog, pages, running,
+	signIn, ownAccount, memberships, users, roles, grants, policies, decisions, organizations, sessions, signingKeys, auditLog, pages, running,
 }
 
 // apiVersion is that of the contract: it changes when a client would have to.
 const apiVersion = "1"
 
-const introduction = `JSON in, JSON out: UTF-8; unknown and repeated members are refused; bodies have at most 64 KiB.
+const introduction = `JSON in, JSON out: UTF-8; unknown and repeated members are refused; bodies have at most 64 KiB, and 1 MiB where they hold a policy.
 Times are RFC 3339 in UTC, ids are opaque strings, lists are ` + "`{items, next_cursor}`" + `.
 
 Errors are ` + "`application/problem+json`" + ` (RFC 9457) with a stable ` + "`code`" + `. A browser that navigates gets pages instead:

@@ -61,6 +61,7 @@ type answer struct {
 	says    string
 	kind    string  // media type; "" without a body
 	schema  *schema // of JSON
+	page    bool    // a browser that navigates gets a page instead
 	headers ordered[string]
 }
 
@@ -76,6 +77,9 @@ func done(says string) answer { return answer{status: http.StatusNoContent, says
 func page(says string) answer {
 	return answer{status: http.StatusOK, says: says, kind: "text/html", schema: &text}
 }
+
+// orPage is the answer, or a page for a browser that navigates.
+func (a answer) orPage() answer { a.page = true; return a }
 
 // leads is a redirect.
 func leads(says string) answer {
@@ -104,9 +108,13 @@ func split(pattern string) (method, path string) {
 
 // pathParameters says what the names in curly brackets stand for.
 var pathParameters = map[string]string{
-	"id":   "Of the one that is meant, as lists show it.",
-	"role": "Name of the role.",
-	"name": "Name of the role.",
-	"kid":  "Key identifier.",
-	"code": "From the one-time link.",
+	"id":      "Of the one that is meant, as lists show it.",
+	"role":    "Name of the role.",
+	"name":    "Name of the role.",
+	"org":     "Id of the organization.",
+	"user":    "Id of the user.",
+	"version": "Number of the version.",
+	"kid":     "Key identifier.",
+	"code":    "From the one-time link.",
+	"token":   "From the link.",
 }

@@ -30,15 +30,16 @@ var (
 	conflict           = refusal{409, "conflict", "", "it would contradict what is there"}
 	usernameTaken      = refusal{409, "username_taken", "", "somebody else has this user name"}
 	stale              = refusal{412, "conflict", "Stale", "`If-Match` names an older version"}
-	tooLarge           = refusal{413, "payload_too_large", "", "the body is larger than 64 KiB"}
+	tooLarge           = refusal{413, "payload_too_large", "", "the body is larger than 64 KiB, or 1 MiB where it holds a policy"}
 	wrongType          = refusal{415, "invalid_request", "WrongType", "the body is no application/json"}
 	weakPassword       = refusal{422, "weak_password", "", "too easily guessed; `reason` says why"}
+	invalidPolicy      = refusal{422, "invalid_policy", "", "it cannot be read, or does not fit its schema; `errors` says why"}
 	rateLimited        = refusal{429, "rate_limited", "", "too much at once; wait for `Retry-After` seconds"}
 	unavailable        = refusal{503, "unavailable", "", "nobody can tell right now; try again after `Retry-After` seconds"}
 
 	refusals = []refusal{
 		invalidRequest, unauthenticated, invalidToken, invalidCredentials, stepUp, forbidden, insufficientScope, crossOrigin,
-		notFound, conflict, usernameTaken, stale, tooLarge, wrongType, weakPassword, rateLimited, unavailable,
+		notFound, conflict, usernameTaken, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable,
 	}
 )
 

@@ -85,6 +85,7 @@ var problem = func() schema {
 		may("scope", text.says("What the credential's scope lacks.")),
 		may("member", text.says("The member of the request that cannot be accepted.")),
 		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid").says("Why a password is weak.")),
+		may("errors", listOf(ref("PolicyMistake")).says("Everything that is wrong with a policy.")),
 	)
 	s.Others = true
 	return s

@@ -1,4 +1,5 @@
-// Package web renders the pages: sign-in, registration, set-up, account, errors.
+// Package web renders the pages: sign-in, registration, set-up, account,
+// invitation, errors.
 // They are made on the server and work without JavaScript.
 package web
 
@@ -44,7 +45,7 @@ type Pages struct {
 // says that people come by https.
 func New(base, service string, minimum int, secure bool) (*Pages, error) {
 	p := &Pages{base, service, secure, map[string]*template.Template{}}
-	for _, name := range []string{"login", "register", "setup", "account", "problem"} {
+	for _, name := range []string{"login", "register", "setup", "account", "invitation", "problem"} {
 		t, err := template.New("layout.html").Funcs(template.FuncMap{
 			"ago": ago, "minimum": func() int { return minimum },
 		}).ParseFS(files, "templates/layout.html", "templates/person.html", "templates/"+name+".html")
@@ -74,6 +75,22 @@ type Account struct {
 	Email    string
 	Roles    []string
 	Sessions []Session
+
+	Organizations []Organization // that the person is a member of
+}
+
+// An Organization is one line of the account page.
+type Organization struct {
+	ID      string
+	Name    string
+	Current bool // the session acts in it
+}
+
+// An Invitation is what the page of an invitation shows.
+type Invitation struct {
+	Organization string // its name
+	Role         string // "" = none
+	ExpiresAt    time.Time
 }
 
 // A Session is one line of the account page.
