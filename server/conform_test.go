@@ -369,6 +369,17 @@ func drivePolicies(boss *caller) {
 	boss.do("POST", api+"/policies", policy(`permit(principal, action, resource);`, `,"expected":1`)).want(409, "conflict")
 	boss.do("POST", api+"/policies", policy(`permit(principal, action, resource) when { resource.oner == principal };`)).want(422, "invalid_policy")
 	boss.do("POST", api+"/policies/check", policy(`permit(principal, action, resource) when { resource.oner == principal };`)).want(200)
+	shadowed := policy(`permit(principal, action == Action::"note:delete", resource); permit(principal, action == Action::"note:delete", resource == Note::"8");`)
+	boss.do("POST", api+"/policies/check", shadowed).want(200)
+	wrong := policy(`permit(principal, action, resource) when { resource.oner == principal };`)
+	cases := `,"suite":{"case":[
+		{"principal":{"subject":"u1"},"action":"note:delete","resource":{"type":"Note","id":"8"},"want":"allow"},
+		{"principal":{"subject":"u1"},"action":"note:delete","resource":{"type":"Note","id":"7"},"want":"allow"}]}`
+	for tool, more := range map[string]string{"test": cases, "matrix": "", "diff": `,"decisions":5`} {
+		boss.do("POST", api+"/policies/"+tool, strings.TrimSuffix(shadowed, "}")+more+"}").want(200)
+		boss.do("POST", api+"/policies/"+tool, strings.TrimSuffix(wrong, "}")+more+"}").want(422, "invalid_policy")
+	}
+	boss.do("POST", api+"/policies/matrix", `{}`).want(200)
 	boss.do("POST", api+"/policies/1/rollback", `{"comment":"was better"}`).want(201)
 	boss.do("POST", api+"/policies/99/rollback", `{}`).want(404, "not_found")
 	boss.do("GET", api+"/policies?limit=1").want(200)

@@ -110,11 +110,7 @@ func (h *Handler) explain(ctx context.Context, e *authz.DecisionEntry) (*explain
 	if err != nil {
 		return nil, err
 	}
-	types := h.Rules.Types
-	if s := h.Rules.Current().Schema; s != nil {
-		types = append(types[:len(types):len(types)], s.Types()...)
-	}
-	x, err := policy.Explain(ctx, e.Query(types...))
+	x, err := policy.Explain(ctx, e.Query(h.types(h.Rules.Current())...))
 	if err != nil {
 		return nil, fmt.Errorf("explaining decision %s: %w", e.ID, err)
 	}

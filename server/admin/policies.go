@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/cedar"
-	"github.com/sallyport-auth/sallyport/authz/rule"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/shown"
@@ -68,18 +67,9 @@ func versionIn(r *http.Request) (int64, error) {
 }
 
 type policyRequest struct {
-	Schema   string             `json:"schema"`
-	Files    []shown.PolicyFile `json:"files"`
-	Comment  string             `json:"comment"`
-	Expected *int64             `json:"expected"` // version that it was made from; nil: whatever is in force
-}
-
-func (in *policyRequest) version() authz.Version {
-	v := authz.Version{Schema: in.Schema, Comment: in.Comment, Files: make([]rule.File, len(in.Files))}
-	for i, f := range in.Files {
-		v.Files[i] = rule.File(f)
-	}
-	return v
+	draft
+	Comment  string `json:"comment"`
+	Expected *int64 `json:"expected"` // version that it was made from; nil: whatever is in force
 }
 
 func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
@@ -99,7 +89,9 @@ func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
 			return exchange.Invalid("The member expected is the number of a version, or 0 for none.")
 		}
 	}
-	v, err := h.Accounts.PublishPolicy(r.Context(), in.version(), expected, h.fit(r.Context()), exchange.Origin(h.Gate, r))
+	v := in.version()
+	v.Comment = in.Comment
+	v, err := h.Accounts.PublishPolicy(r.Context(), v, expected, h.fit(r.Context()), exchange.Origin(h.Gate, r))
 	return h.published(w, v, err)
 }
 
@@ -189,30 +181,4 @@ func mistakes(to []mistake, err error) []mistake {
 		m.File = rulebook.SchemaFile
 	}
 	return append(to, m)
-}
-
-type checkRequest struct {
-	Schema string             `json:"schema"`
-	Files  []shown.PolicyFile `json:"files"`
-}
-
-// A check is what [Handler.checkPolicy] has found.
-type check struct {
-	OK     bool      `json:"ok"` // it could be published
-	Errors []mistake `json:"errors"`
-}
-
-// checkPolicy says what publishing would say, and publishes nothing.
-func (h *Handler) checkPolicy(w http.ResponseWriter, r *http.Request) error {
-	var in checkRequest
-	if err := exchange.ReadPolicy(w, r, &in); err != nil {
-		return err
-	}
-	v := (&policyRequest{Schema: in.Schema, Files: in.Files}).version()
-	out := check{Errors: []mistake{}}
-	if _, err := h.Rules.Check(v); err != nil {
-		out.Errors = mistakes(out.Errors, err)
-	}
-	out.OK = len(out.Errors) == 0
-	return exchange.JSON(w, http.StatusOK, out)
 }

@@ -34,9 +34,53 @@ var policies = group{
 		},
 		{
 			route: "POST {base}/admin/api/policies/check", id: "checkPolicy", summary: "Check a policy",
-			says:    "It says what publishing would say, and publishes nothing.",
-			body:    read(body(may("schema", text), must("files", listOf(ref("PolicyFile"))))),
-			answers: []answer{shows(200, ref("PolicyCheck"), "What was found.")},
+			says: "It says what publishing would say, and what else looks wrong: conditions that always or never hold, rules that change nothing, " +
+				"permissions that nobody holds. It publishes nothing.",
+			body: read(body(may("schema", text), must("files", listOf(ref("PolicyFile"))))),
+			answers: []answer{shows(200, object(
+				must("ok", boolean.says("It could be published.")),
+				must("findings", listOf(ref("PolicyFinding"))),
+			), "What was found.")},
+		},
+		{
+			route: "POST {base}/admin/api/policies/test", id: "testPolicy", summary: "Test a policy by a table of cases",
+			body: read(body(append([]property{
+				must("suite", free.says("The table, as the command `policy test` reads it: `roles`, `principals`, `grants`, `case`.")),
+			}, draft...)...)),
+			answers: []answer{shows(200, object(
+				must("passed", integer),
+				must("failed", integer),
+				must("cases", listOf(object(
+					may("file", text),
+					must("name", text),
+					must("passed", boolean),
+					may("wrong", texts.says("What is not as wanted.")),
+					may("why", texts.says("Of a case that failed: what door two asked, and what it found.")),
+					must("allowed", boolean),
+					may("rule", text.says("What decided.")),
+				))),
+			), "What became of each case.")},
+			refuses: []refusal{invalidPolicy},
+		},
+		{
+			route: "POST {base}/admin/api/policies/matrix", id: "policyMatrix", summary: "Show who may do what",
+			says:    "By type, action and role. Grants and scopes are not in it.",
+			body:    read(body(draft...)),
+			answers: []answer{shows(200, object(must("cells", listOf(ref("PolicyCell")))), "A cell for each type, action and role.")},
+			refuses: []refusal{invalidPolicy},
+		},
+		{
+			route: "POST {base}/admin/api/policies/diff", id: "diffPolicy", summary: "Show what a policy would change",
+			says: "Against the one in force. To decide decisions of the log again, it needs the permission `decision:read` as well.",
+			body: read(body(may("schema", text), must("files", listOf(ref("PolicyFile")).some()),
+				may("decisions", integer.between(0, 1000).or(0).says("How many decisions of the log, the newest, to decide again.")))),
+			answers: []answer{shows(200, object(
+				must("changes", listOf(object(must("old", cellOrNone), must("new", cellOrNone)))),
+				must("flips", listOf(object(append(append([]property{}, decided...), must("was", asDecided), must("is", asDecided))...)).
+					says("Decisions that would be others.")),
+				must("decided", integer.says("How many were decided again.")),
+			), "The cells that change, and the decisions that would be others.")},
+			refuses: []refusal{invalidPolicy},
 		},
 		{
 			route: "POST {base}/admin/api/policies/{version}/rollback", id: "rollbackPolicy", summary: "Put an earlier version in force again",
@@ -53,9 +97,23 @@ var policies = group{
 			may("files", listOf(ref("PolicyFile")).says("Absent: nothing was published.")),
 		}, policyVersion...)...)},
 		{"PolicyFile", body(must("name", text.says("For messages: `posts.cedar`.")), must("text", text))},
-		{"PolicyCheck", object(
-			must("ok", boolean.says("It could be published.")),
-			must("errors", listOf(ref("PolicyMistake"))),
+		{"PolicyFinding", object(
+			must("severity", oneOf("error", "warning", "note").says("With an error, it cannot be in force.")),
+			must("rule", text.says("What was looked for, such as `shadowed`.")),
+			may("file", text),
+			may("line", integer),
+			may("column", integer),
+			may("about", text.says("Id of a rule, or name of a role or action.")),
+			must("text", text),
+			may("suggestion", text),
+		)},
+		{"PolicyCell", object(
+			must("type", text),
+			must("action", text),
+			must("role", text.says("Or `(anonymous)`, or `(no role)`.")),
+			must("may", oneOf("never", "always", "when")),
+			may("when", text.says("The condition, in Cedar.")),
+			may("organization", boolean.says("Only in the organization that the object belongs to.")),
 		)},
 		{"PolicyMistake", object(
 			may("file", text),
@@ -74,3 +132,13 @@ var policyVersion = []property{
 	may("created_at", moment.says("Absent: it was not published.")),
 	may("rolled_back_to", integer.says("The version whose content this is again.")),
 }
+
+// draft is what to look at in place of the policy in force.
+var draft = []property{
+	may("schema", text),
+	may("files", listOf(ref("PolicyFile")).says("Left out: the policy in force.")),
+}
+
+var cellOrNone = schema{OneOf: []schema{ref("PolicyCell"), {Type: "null"}}}
+
+var asDecided = object(must("allowed", boolean), may("rule", text))
