@@ -52,15 +52,7 @@ func run(ctx context.Context, addr, file string) error {
 	if err != nil {
 		return err
 	}
-	auth, err := server.Open(ctx, server.Config{
-		BaseURL: "http://" + listener.Addr().String(), Name: "Bulletin", Store: db,
-		Roles: map[string][]string{
-			"member":    {"post:create"},
-			"moderator": {"post:delete"},
-		},
-		DefaultRoles: []string{"member"},
-		Types:        []sallyport.AnyType{posts}, PolicyFiles: rules,
-	})
+	auth, err := server.Open(ctx, config("http://"+listener.Addr().String(), db))
 	if err != nil {
 		return err
 	}
@@ -72,6 +64,18 @@ func run(ctx context.Context, addr, file string) error {
 		return err
 	}
 	return serve(ctx, listener, auth)
+}
+
+func config(url string, db *sqlite.DB) server.Config {
+	return server.Config{
+		BaseURL: url, Name: "Bulletin", Store: db,
+		Roles: map[string][]string{
+			"member":    {"post:create"},
+			"moderator": {"post:delete"},
+		},
+		DefaultRoles: []string{"member"},
+		Types:        []sallyport.AnyType{posts}, PolicyFiles: rules,
+	}
 }
 
 func announce(ctx context.Context, auth *server.Server, addr net.Addr) error {
