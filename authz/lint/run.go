@@ -34,8 +34,9 @@ func (p *Policy) Test(ctx context.Context, file string, s *Suite) ([]Result, err
 	var wrong []error
 	for i := range s.Cases {
 		c := &s.Cases[i]
-		if runs[i], err = p.prepare(s, c, roles); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %s: %w", file, c.title(i), err))
+		runs[i], err = p.prepare(s, c, roles)
+		for _, e := range leaves(err) {
+			wrong = append(wrong, fmt.Errorf("%s: %s: %w", file, c.title(i), e))
 		}
 	}
 	if len(wrong) > 0 {

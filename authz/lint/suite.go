@@ -252,9 +252,17 @@ func attribute(t sallyport.AnyType, name string, plain any) (sallyport.Value, er
 }
 
 // described is t for objects that no Go value stands for. Where nothing is known
-// of t it has what d has.
+// of t it has what d has. An organization belongs to itself, as
+// [sallyport.OrganizationResource] has it.
 func described(t sallyport.AnyType, d *sallyport.Described) *sallyport.DescribedType {
 	attrs := t.Attributes()
+	if t.Name() == sallyport.OrganizationType && !t.InOrganizations() {
+		itself := sallyport.UID{Type: sallyport.OrganizationType, ID: d.ID}
+		d.Attrs["org"] = sallyport.EntityValue(itself)
+		return sallyport.NewType(t.Name(), append(slices.Clone(attrs), sallyport.Attribute{
+			Name: "org", Kind: sallyport.KindEntity, Entity: sallyport.OrganizationType, Parent: true,
+		})...)
+	}
 	if len(attrs) == 0 {
 		for _, name := range slices.Sorted(maps.Keys(d.Attrs)) {
 			v := d.Attrs[name]

@@ -212,14 +212,14 @@ func (d *draft) shown(found []lint.Finding) []lint.Finding {
 func (d *draft) policy() (*lint.Policy, error) {
 	p, found := lint.Read(d.Source)
 	if p == nil {
-		return nil, faultyPolicy(failed, d.shown(found))
+		return nil, faultyPolicy(d.shown(found))
 	}
 	return p, nil
 }
 
 // faultyPolicy is an error of what was found.
-func faultyPolicy(code int, found []lint.Finding) error {
-	e := &faultyError{code: code}
+func faultyPolicy(found []lint.Finding) *faultyError {
+	e := &faultyError{code: failed}
 	for _, f := range found {
 		e.problems = append(e.problems, f.String())
 	}
@@ -287,7 +287,9 @@ func (in *installation) policyOf(ctx context.Context, v authz.Version) (*lint.Po
 	}
 	p, found := lint.Read(lint.Source{Files: v.Files, Schema: schemaFile(v), Roles: roles})
 	if p == nil {
-		return nil, fmt.Errorf("version %d of the policy cannot be in force: %w", v.Number, faultyPolicy(failed, found))
+		wrong := faultyPolicy(found)
+		wrong.problems = append([]string{fmt.Sprintf("version %d of the policy cannot be in force:", v.Number)}, wrong.problems...)
+		return nil, wrong
 	}
 	return p, nil
 }

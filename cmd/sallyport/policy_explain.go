@@ -81,12 +81,19 @@ func (c *policyExplain) logged(ctx context.Context, in *installation) (answer, e
 	}
 	return answer{out, func(w io.Writer) {
 		fmt.Fprintf(w, "%s at %s: %s\n", e.ID, moment(e.At), printable(decidedAs(e.Allow, e.Rule)))
-		fmt.Fprintf(w, "%s asked for %s on %s\n", printable(asker(e.Principal)), printable(e.Action), printable(entityText(out.Resource)))
+		fmt.Fprintf(w, "%s asked for %s%s\n", printable(asker(e.Principal)), printable(e.Action), onObject(e.Resource))
 		out.Explanation.tell(w, "version "+strconv.FormatInt(out.Explanation.Version, 10))
 		if out.Now != nil {
 			out.Now.tell(w, "version "+strconv.FormatInt(out.Now.Version, 10)+", which is in force now")
 		}
 	}}, nil
+}
+
+func onObject(u sallyport.UID) string {
+	if u == (sallyport.UID{}) {
+		return ""
+	}
+	return printable(" on " + u.Type + ":" + u.ID)
 }
 
 func asker(p *sallyport.Principal) string {
@@ -157,7 +164,7 @@ func (c *policyExplain) asked(ctx context.Context, in *installation) (answer, er
 		return answer{}, err
 	}
 	return answer{x, func(w io.Writer) {
-		fmt.Fprintf(w, "%s asks for %s on %s\n", printable(asker(q.Principal)), printable(q.Action), printable(entityText(shown.NewEntity(q.Resource.UID()))))
+		fmt.Fprintf(w, "%s asks for %s%s\n", printable(asker(q.Principal)), printable(q.Action), onObject(q.Resource.UID()))
 		x.tell(w, "version "+strconv.FormatInt(v.Number, 10))
 	}}, nil
 }

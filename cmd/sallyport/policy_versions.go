@@ -47,7 +47,7 @@ func (c *policyPublish) Run(ctx context.Context, p *program) error {
 		}
 		good, found := lint.Check(d.Source)
 		if good == nil {
-			return answer{}, faultyPolicy(failed, d.shown(found))
+			return answer{}, faultyPolicy(d.shown(found))
 		}
 		for _, f := range d.shown(found) {
 			if f.Severity == lint.Warning && f.Rule != "no-schema" {
