@@ -175,7 +175,7 @@ func (e *evaluation) ways(x *Explanation) []string {
 			found = append(found, oneOf("the role", roles))
 		}
 	}
-	if e.policy.Grants != nil && signedIn && !e.query.Resource.IsZero() {
+	if e.policy.Grants != nil && signedIn && e.query.Resource.ID() != "" {
 		found = append(found, fmt.Sprintf("a grant of %s on %s", action, e.query.Resource.UID()))
 	}
 	for _, t := range x.Rules {
