@@ -418,12 +418,20 @@ func withOutdatedPolicy(t *testing.T) *house {
 	return openOn(t, db, func(c *server.Config) { c.Types = []sallyport.AnyType{notes} })
 }
 
-// policy is a body that publishes one rule.
+const noteSchema = `entity Note = { owner: User }; entity Board;
+action "note:delete", "policy:publish" appliesTo { principal: [User, Service], resource: [Note, Board], context: Context };`
+
+// policy is a body that publishes one file.
 func policy(text string, more ...string) string {
-	quoted, _ := json.Marshal(text)
-	schema, _ := json.Marshal(`entity Note = { owner: User }; entity Board;
-		action "note:delete", "policy:publish" appliesTo { principal: [User, Service], resource: [Note, Board], context: Context };`)
-	return `{"schema":` + string(schema) + `,"files":[{"name":"notes.cedar","text":` + string(quoted) + `}]` + strings.Join(more, "") + `}`
+	return `{"schema":` + mustJSON(noteSchema) + `,"files":[{"name":"notes.cedar","text":` + mustJSON(text) + `}]` + strings.Join(more, "") + `}`
+}
+
+func mustJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 func driveDecisions(boss *caller) {
