@@ -73,8 +73,7 @@ func config(url string, db *sqlite.DB) server.Config {
 			"teacher": {},
 			"head":    {"grade:read", "class:write"},
 		},
-		DefaultRoles: []string{"student"},
-		Types:        []sallyport.AnyType{grades}, PolicyFiles: rules, ShowReasons: true,
+		Types: []sallyport.AnyType{grades}, PolicyFiles: rules, ShowReasons: true,
 	}
 }
 

@@ -23,7 +23,7 @@ func TestREADME(t *testing.T) {
 	process.Expect(t, lines,
 		`"roles":["admin"]`,
 		"",
-		"204 204 204",
+		"204 204 204 204 204",
 		"204 204",
 		`"id":"2","class":"5a"`,
 		`"id":"3","class":"5b"`,
