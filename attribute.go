@@ -38,48 +38,60 @@ func (a *Attribute) organization() bool {
 // [Subject] and their like, and refine it with its methods, each of which returns
 // a new Attr.
 type Attr[T any] struct {
-	info Attribute
-	get  func(*T) Value
+	info   Attribute
+	scalar func(object any) Scalar // object is a *T
+	value  func(object any) Value  // where it is no scalar
 }
 
 // String is an attribute that holds text.
 func String[T any](name string, get func(*T) string) Attr[T] {
-	return attr(name, Attribute{Kind: KindString}, get == nil, func(t *T) Value { return StringValue(get(t)) })
+	return scalar[T](name, Attribute{Kind: KindString}, get == nil, func(t any) Scalar {
+		return Scalar{Kind: KindString, Text: get(t.(*T))}
+	})
 }
 
 // Bool is an attribute that holds a truth value.
 func Bool[T any](name string, get func(*T) bool) Attr[T] {
-	return attr(name, Attribute{Kind: KindBool}, get == nil, func(t *T) Value { return BoolValue(get(t)) })
+	return scalar[T](name, Attribute{Kind: KindBool}, get == nil, func(t any) Scalar {
+		if get(t.(*T)) {
+			return Scalar{Kind: KindBool, N: 1}
+		}
+		return Scalar{Kind: KindBool}
+	})
 }
 
 // Int is an attribute that holds an integer.
 func Int[T any](name string, get func(*T) int64) Attr[T] {
-	return attr(name, Attribute{Kind: KindInt}, get == nil, func(t *T) Value { return IntValue(get(t)) })
+	return scalar[T](name, Attribute{Kind: KindInt}, get == nil, func(t any) Scalar {
+		return Scalar{Kind: KindInt, N: get(t.(*T))}
+	})
 }
 
 // Time is an attribute that holds a moment; its column holds milliseconds since
 // the start of 1970 (UTC). The zero time is absent.
 func Time[T any](name string, get func(*T) time.Time) Attr[T] {
-	return attr(name, Attribute{Kind: KindTime, Nullable: true}, get == nil, func(t *T) Value {
-		if at := get(t); !at.IsZero() {
-			return TimeValue(at)
+	return scalar[T](name, Attribute{Kind: KindTime, Nullable: true}, get == nil, func(t any) Scalar {
+		if at := get(t.(*T)); !at.IsZero() {
+			return Scalar{Kind: KindTime, N: at.UnixMilli()}
 		}
-		return AbsentValue()
+		return Scalar{Kind: Absent}
 	})
 }
 
 // Duration is an attribute that holds a time span; its column holds milliseconds.
 func Duration[T any](name string, get func(*T) time.Duration) Attr[T] {
-	return attr(name, Attribute{Kind: KindDuration}, get == nil, func(t *T) Value { return DurationValue(get(t)) })
+	return scalar[T](name, Attribute{Kind: KindDuration}, get == nil, func(t any) Scalar {
+		return Scalar{Kind: KindDuration, N: get(t.(*T)).Milliseconds()}
+	})
 }
 
 // IP is an attribute that holds an address or a range of addresses. The zero
 // Prefix is absent. It cannot be listed by.
 func IP[T any](name string, get func(*T) netip.Prefix) Attr[T] {
-	return attr(name, Attribute{Kind: KindIP, Nullable: true}, get == nil, func(t *T) Value {
-		p := get(t)
+	return value[T](name, Attribute{Kind: KindIP, Nullable: true}, get == nil, func(t any) Value {
+		p := get(t.(*T))
 		return IPValue(&p)
-	}).Column("")
+	})
 }
 
 // Subject is an attribute that names a user, by [Principal.Subject]. The empty
@@ -91,12 +103,11 @@ func Subject[T any](name string, get func(*T) string) Attr[T] { return Entity(na
 // Entity is an attribute that names an entity of the type given, by its
 // identifier. The empty one is absent, in its column as "" or NULL.
 func Entity[T any](name, typ string, get func(*T) string) Attr[T] {
-	of := boxed(typ) // once, so that no reading of it allocates
-	return attr(name, Attribute{Kind: KindEntity, Entity: typ, Nullable: true}, get == nil, func(t *T) Value {
-		if id := get(t); id != "" {
-			return entity(of, id)
+	return scalar[T](name, Attribute{Kind: KindEntity, Entity: typ, Nullable: true}, get == nil, func(t any) Scalar {
+		if id := get(t.(*T)); id != "" {
+			return Scalar{Kind: KindEntity, Text: id}
 		}
-		return AbsentValue()
+		return Scalar{Kind: Absent}
 	})
 }
 
@@ -108,18 +119,18 @@ func Org[T any](get func(*T) string) Attr[T] { return Entity("org", Organization
 
 // Strings is an attribute that holds a set of texts. It cannot be listed by.
 func Strings[T any](name string, get func(*T) []string) Attr[T] {
-	return attr(name, Attribute{Kind: KindSet, Element: KindString}, get == nil, func(t *T) Value {
-		return set(get(t), StringValue)
-	}).Column("")
+	return value[T](name, Attribute{Kind: KindSet, Element: KindString}, get == nil, func(t any) Value {
+		return set(get(t.(*T)), StringValue)
+	})
 }
 
 // Entities is an attribute that names a set of entities of the type given. It
 // cannot be listed by.
 func Entities[T any](name, typ string, get func(*T) []string) Attr[T] {
 	of := boxed(typ)
-	return attr(name, Attribute{Kind: KindSet, Element: KindEntity, Entity: typ}, get == nil, func(t *T) Value {
-		return set(get(t), func(id string) Value { return entity(of, id) })
-	}).Column("")
+	return value[T](name, Attribute{Kind: KindSet, Element: KindEntity, Entity: typ}, get == nil, func(t any) Value {
+		return set(get(t.(*T)), func(id string) Value { return entity(of, id) })
+	})
 }
 
 func set[E any](elements []E, value func(E) Value) Value {
@@ -130,15 +141,27 @@ func set[E any](elements []E, value func(E) Value) Value {
 	return SetValue(values...)
 }
 
-// attr makes an attribute. One that is blind, because it was given no accessor, is
-// left for [TypeOf] to find.
-func attr[T any](name string, info Attribute, blind bool, get func(*T) Value) Attr[T] {
+// scalar makes an attribute. One that is blind, because it was given no accessor,
+// is left for [TypeOf] to find.
+func scalar[T any](name string, info Attribute, blind bool, get func(any) Scalar) Attr[T] {
 	info.Name, info.Column = name, name
 	if blind {
 		get = nil
 	}
-	return Attr[T]{info: info, get: get}
+	return Attr[T]{info: info, scalar: get}
 }
+
+// value is like scalar for what no column holds.
+func value[T any](name string, info Attribute, blind bool, get func(any) Value) Attr[T] {
+	info.Name = name
+	if blind {
+		get = nil
+	}
+	return Attr[T]{info: info, value: get}
+}
+
+// blind reports whether the attribute has no accessor.
+func (a *Attr[T]) blind() bool { return a.scalar == nil && a.value == nil }
 
 // Column names the column that holds the attribute, where it is not the
 // attribute's own name: "author_id", or with the table, "p.author_id". It is
@@ -149,16 +172,25 @@ func (a Attr[T]) Column(sql string) Attr[T] { a.info.Column = sql; return a }
 // If makes the attribute absent wherever there is no such thing: where there is
 // false, and the column NULL. It panics without an accessor or there.
 func (a Attr[T]) If(there func(*T) bool) Attr[T] {
-	get := a.get
-	if get == nil || there == nil {
+	if a.blind() || there == nil {
 		panic("sallyport: attribute " + a.info.Name + " needs an accessor, and to know when it is there")
 	}
 	a.info.Optional, a.info.Nullable = true, true
-	a.get = func(t *T) Value {
-		if there(t) {
-			return get(t)
+	if value := a.value; value != nil {
+		a.value = func(t any) Value {
+			if there(t.(*T)) {
+				return value(t)
+			}
+			return AbsentValue()
 		}
-		return AbsentValue()
+		return a
+	}
+	scalar := a.scalar
+	a.scalar = func(t any) Scalar {
+		if there(t.(*T)) {
+			return scalar(t)
+		}
+		return Scalar{Kind: Absent}
 	}
 	return a
 }

@@ -10,19 +10,24 @@ type Described struct {
 
 // A DescribedType is a type of object that no Go type stands for. It is immutable
 // and safe for concurrent use.
-type DescribedType struct{ t *Type[Described] }
+type DescribedType struct{ c class }
 
 // NewType describes a type of object that no Go type stands for, as a schema
 // does. A parent among attrs is one for its objects too; the attribute "org", if
 // it is a reference to an organization and a parent, makes the type belong to
 // organizations. It panics as [TypeOf] does, and on a parent that is no reference.
 func NewType(name string, attrs ...Attribute) *DescribedType {
-	made := make([]Attr[Described], len(attrs))
-	for i, a := range attrs {
-		a.Nullable = a.Nullable || a.Optional
-		made[i] = Attr[Described]{info: a, get: func(d *Described) Value { return d.Attrs[a.Name] }}
+	if name == "" {
+		panic("sallyport: a type needs a name and an id")
 	}
-	return &DescribedType{TypeOf(name, func(d *Described) string { return d.ID }, made...)}
+	t := &DescribedType{class{name: name, key: "id", id: func(d any) string { return d.(*Described).ID }}}
+	t.c.further = func(d any) []UID { return d.(*Described).Parents }
+	for _, a := range attrs {
+		a.Nullable = a.Nullable || a.Optional
+		t.c.declare(a, nil, func(d any) Value { return d.(*Described).Attrs[a.Name] })
+	}
+	t.c.seal(t)
+	return t
 }
 
 // Of wraps d for a query. A nil d is the zero Resource: no object. An attribute
@@ -31,33 +36,23 @@ func (t *DescribedType) Of(d *Described) Resource {
 	if d == nil {
 		return Resource{}
 	}
-	return Resource{typ: t, object: d}
+	return Resource{class: &t.c, object: d}
 }
 
 // Name returns the name of the type.
-func (t *DescribedType) Name() string { return t.t.name }
+func (t *DescribedType) Name() string { return t.c.name }
 
 // Key returns the column that holds an object's identifier.
-func (t *DescribedType) Key() string { return t.t.key }
+func (t *DescribedType) Key() string { return t.c.key }
 
 // Attributes returns what is known of the attributes, in the order described. The
 // caller must not change it.
-func (t *DescribedType) Attributes() []Attribute { return t.t.attrs }
+func (t *DescribedType) Attributes() []Attribute { return t.c.attrs }
 
 // InOrganizations reports whether objects of the type belong to organizations.
-func (t *DescribedType) InOrganizations() bool { return t.t.org >= 0 }
+func (t *DescribedType) InOrganizations() bool { return t.c.org != nil }
 
-func (t *DescribedType) identify(v any) string         { return t.t.identify(v) }
-func (t *DescribedType) read(v any, name string) Value { return t.t.read(v, name) }
-func (t *DescribedType) organization(v any) string     { return t.t.organization(v) }
-
-func (t *DescribedType) parents(v any) []Value {
-	found := t.t.parents(v)
-	for _, u := range v.(*Described).Parents {
-		found = append(found, EntityValue(u))
-	}
-	return found
-}
+func (t *DescribedType) class() *class { return &t.c }
 
 // organizations are the objects that organizations themselves are: each belongs
 // to itself.

@@ -8,15 +8,7 @@ import (
 // A Type tells the policy about the Go type T, once, with typed accessors: no
 // reflection, no struct tags. Declare it as a package variable; it is immutable
 // and safe for concurrent use.
-type Type[T any] struct {
-	name   string
-	id     func(*T) string
-	key    string // column that holds the id
-	attrs  []Attribute
-	gets   []func(*T) Value
-	org    int // index of the attribute "org", -1 = T does not belong to organizations
-	inside []int
-}
+type Type[T any] struct{ c class }
 
 // TypeOf declares T under the name that permissions and rules use ("Post"). id
 // returns an object's identifier, which the column "id" holds: see
@@ -26,23 +18,14 @@ func TypeOf[T any](name string, id func(*T) string, attrs ...Attr[T]) *Type[T] {
 	if name == "" || id == nil {
 		panic("sallyport: a type needs a name and an id")
 	}
-	t := &Type[T]{name: name, id: id, key: "id", org: -1}
-	for i, a := range attrs {
-		switch {
-		case a.get == nil || a.info.Name == "":
+	t := &Type[T]{class{name: name, key: "id", id: func(v any) string { return id(v.(*T)) }}}
+	for _, a := range attrs {
+		if a.blind() {
 			panic("sallyport: type " + name + " has an attribute without name or accessor")
-		case t.index(a.info.Name) >= 0:
-			panic("sallyport: type " + name + " has two attributes " + a.info.Name)
 		}
-		a.info.mustFit()
-		if a.info.organization() {
-			t.org = i
-		}
-		if a.info.Parent {
-			t.inside = append(t.inside, i)
-		}
-		t.attrs, t.gets = append(t.attrs, a.info), append(t.gets, a.get)
+		t.c.declare(a.info, a.scalar, a.value)
 	}
+	t.c.seal(t)
 	return t
 }
 
@@ -50,37 +33,40 @@ func TypeOf[T any](name string, id func(*T) string, attrs ...Attr[T]) *Type[T] {
 // Use it where the type is declared: the type that it was called on is another
 // one.
 func (t *Type[T]) KeyColumn(sql string) *Type[T] {
-	c := *t
-	c.key = sql
-	return &c
+	other := &Type[T]{t.c}
+	other.c.key = sql
+	other.c.seal(other)
+	return other
 }
 
 // Name returns the name that T was declared under.
-func (t *Type[T]) Name() string { return t.name }
+func (t *Type[T]) Name() string { return t.c.name }
 
 // Key returns the column that holds an object's identifier.
-func (t *Type[T]) Key() string { return t.key }
+func (t *Type[T]) Key() string { return t.c.key }
 
 // Attributes returns what is known of T's attributes, in the order declared. The
 // caller must not change it.
-func (t *Type[T]) Attributes() []Attribute { return t.attrs }
+func (t *Type[T]) Attributes() []Attribute { return t.c.attrs }
 
 // InOrganizations reports whether objects of the type belong to organizations:
 // see [Org].
-func (t *Type[T]) InOrganizations() bool { return t.org >= 0 }
+func (t *Type[T]) InOrganizations() bool { return t.c.org != nil }
+
+func (t *Type[T]) class() *class { return &t.c }
 
 // Of wraps v for a query. A nil v is the zero Resource: no object.
 func (t *Type[T]) Of(v *T) Resource {
 	if v == nil {
 		return Resource{}
 	}
-	return Resource{typ: t, object: v}
+	return Resource{class: &t.c, object: v}
 }
 
 // Object returns the object in r if it is a T.
 func (t *Type[T]) Object(r Resource) (*T, bool) {
 	v, ok := r.object.(*T)
-	return v, ok && r.typ == AnyType(t)
+	return v, ok && r.class == &t.c
 }
 
 // From returns the object that the door loaded: see [Type.May]. It is nil
@@ -112,43 +98,6 @@ func (t *Type[T]) May(action string, load func(*http.Request) (*T, error)) Door 
 	}}
 }
 
-func (t *Type[T]) index(name string) int {
-	for i := range t.attrs {
-		if t.attrs[i].Name == name {
-			return i
-		}
-	}
-	return -1
-}
-
-func (t *Type[T]) identify(v any) string { return t.id(v.(*T)) }
-
-func (t *Type[T]) read(v any, name string) Value {
-	if i := t.index(name); i >= 0 {
-		return t.gets[i](v.(*T))
-	}
-	return Value{}
-}
-
-func (t *Type[T]) parents(v any) []Value {
-	if len(t.inside) == 0 {
-		return nil
-	}
-	found := make([]Value, len(t.inside))
-	for n, i := range t.inside {
-		found[n] = t.gets[i](v.(*T))
-	}
-	return found
-}
-
-// organization is asked only of a type that belongs to organizations.
-func (t *Type[T]) organization(v any) string {
-	if u := t.gets[t.org](v.(*T)).UID(); u.Type == OrganizationType { // a Described may hold anything
-		return u.ID
-	}
-	return ""
-}
-
 // AnyType is a [Type] of any T, or one described by [NewType]: what the policy's
 // compiler, its schema and its filter know of it.
 type AnyType interface {
@@ -157,36 +106,33 @@ type AnyType interface {
 	Attributes() []Attribute
 	InOrganizations() bool
 
-	identify(v any) string
-	read(v any, name string) Value
-	parents(v any) []Value
-	organization(v any) string
+	class() *class
 }
 
 // A Resource is the object that a [Query] is about. The zero Resource is "no
 // object".
 type Resource struct {
-	typ    AnyType
+	class  *class
 	object any // *T
 }
 
 // IsZero reports whether r is no object at all.
-func (r Resource) IsZero() bool { return r.typ == nil }
+func (r Resource) IsZero() bool { return r.class == nil }
 
 // Type returns the name of the object's type, or "".
 func (r Resource) Type() string {
-	if r.typ == nil {
+	if r.class == nil {
 		return ""
 	}
-	return r.typ.Name()
+	return r.class.name
 }
 
 // ID returns the object's identifier, or "".
 func (r Resource) ID() string {
-	if r.typ == nil {
+	if r.class == nil {
 		return ""
 	}
-	return r.typ.identify(r.object)
+	return r.class.id(r.object)
 }
 
 // UID returns the object's type and identifier, the zero UID for no object.
@@ -195,30 +141,54 @@ func (r Resource) UID() UID { return UID{r.Type(), r.ID()} }
 // Attr returns an attribute of the object: one that is not declared, or of no
 // object, is not loaded.
 func (r Resource) Attr(name string) Value {
-	if r.typ == nil {
+	if r.class == nil {
 		return Value{}
 	}
-	return r.typ.read(r.object, name)
+	if a := r.class.accessor(name); a != nil {
+		return a.read(r.object)
+	}
+	return Value{}
+}
+
+// Accessor returns what reads an attribute of the object, and of all others of its
+// type. It is nil for an attribute that is not declared, that is a set or a range
+// of addresses, or that no Go type stands behind.
+func (r Resource) Accessor(name string) *Accessor {
+	if r.class == nil {
+		return nil
+	}
+	if a := r.class.accessor(name); a != nil && a.scalar != nil {
+		return a
+	}
+	return nil
 }
 
 // Parents returns the entities that the object is directly in, of which some may
 // be absent or not loaded; an object that was described wrongly may name what is
 // no entity.
 func (r Resource) Parents() []Value {
-	if r.typ == nil {
+	if r.class == nil {
 		return nil
 	}
-	return r.typ.parents(r.object)
+	return r.class.parents(r.object)
 }
 
 // Organization returns the organization that the object belongs to, "" if it
 // names none, and whether its type belongs to organizations: see [Org].
 func (r Resource) Organization() (org string, belongs bool) {
-	if r.typ == nil || !r.typ.InOrganizations() {
+	if r.class == nil || r.class.org == nil {
 		return "", false
 	}
-	return r.typ.organization(r.object), true
+	if u := r.class.org.read(r.object).UID(); u.Type == OrganizationType { // a Described may hold anything
+		return u.ID, true
+	}
+	return "", true
 }
 
 // Describe returns what is known of the object's type, nil for no object.
-func (r Resource) Describe() AnyType { return r.typ }
+func (r Resource) Describe() AnyType {
+	if r.class == nil {
+		return nil
+	}
+	return r.class.of
+}

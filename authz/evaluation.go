@@ -34,10 +34,11 @@ func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
 	e.policy, e.query, e.inForce = p, *q, now
 	e.who.p, e.who.definitions = q.Principal, e.definitions
 	e.env.Principal = &e.who
+	e.env.Objects = rule.Objects{Principal: subject(q.Principal), Context: circumstances.Of(e)}
 	e.env.Action = action(q)
 	e.env.Resource = nil
 	if !q.Resource.IsZero() {
-		e.what.r, e.env.Resource = q.Resource, &e.what
+		e.what.r, e.env.Resource, e.env.Objects.Resource = q.Resource, &e.what, q.Resource
 		org, belongs := q.Resource.Organization()
 		e.who.inOrg = belongs && org != "" && org == q.Principal.Org
 	}
@@ -49,8 +50,14 @@ func (e *evaluation) done() {
 	e.who = principal{amr: e.who.amr[:0], ancestors: e.who.ancestors[:0]}
 	e.what = object{}
 	e.addr = netip.Prefix{}
+	e.env.Objects = rule.Objects{}
 	evaluations.Put(e)
 }
+
+// circumstances are those fields of the context that are scalars of ours.
+var circumstances = sallyport.TypeOf("Context", func(*evaluation) string { return "" },
+	sallyport.Time("time", func(e *evaluation) time.Time { return e.time() }),
+)
 
 // context is a field of the context.
 func (e *evaluation) context(name string) sallyport.Value {
@@ -117,6 +124,23 @@ type principal struct {
 	inOrg       bool // the query is about what belongs to the principal's organization
 	amr         []sallyport.Value
 	ancestors   []sallyport.UID
+}
+
+// subjects are the attributes of a principal that are scalars.
+var subjects = sallyport.TypeOf("Principal", func(p *sallyport.Principal) string { return p.Subject },
+	sallyport.Entity("org", sallyport.OrganizationType, func(p *sallyport.Principal) string { return p.Org }),
+	sallyport.String("plan", func(p *sallyport.Principal) string { return p.Plan }).If(func(p *sallyport.Principal) bool { return p.Plan != "" }),
+	sallyport.Int("aal", func(p *sallyport.Principal) int64 { return int64(p.AAL) }),
+	sallyport.Time("auth_time", func(p *sallyport.Principal) time.Time { return p.AuthTime }),
+	sallyport.String("credential", func(p *sallyport.Principal) string { return p.Credential }),
+)
+
+// subject is p as an object. The anonymous principal has no attributes.
+func subject(p *sallyport.Principal) sallyport.Resource {
+	if p.Kind == sallyport.Anonymous {
+		return sallyport.Resource{}
+	}
+	return subjects.Of(p)
 }
 
 func (w *principal) UID() sallyport.UID {

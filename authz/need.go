@@ -94,4 +94,5 @@ func (e *evaluation) wouldAllow(ctx context.Context, was *sallyport.Principal, a
 // as goes on as if p asked.
 func (e *evaluation) as(p *sallyport.Principal) {
 	e.query.Principal, e.who.p, e.who.amr = p, p, e.who.amr[:0]
+	e.env.Objects.Principal = subject(p)
 }

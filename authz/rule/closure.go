@@ -18,7 +18,9 @@ type term func(*Env) sallyport.Value
 // False where it says false, and otherwise Neither.
 func compile(e *Expr) condition { return conditionOf(fold(e)) }
 
-func conditionOf(e *Expr) condition {
+func conditionOf(e *Expr) condition { return direct(e, generalOf(e)) }
+
+func generalOf(e *Expr) condition {
 	switch e.Op {
 	case Const:
 		return always(truthOf(e.Value, nil))
@@ -101,11 +103,15 @@ func choice(c, yes, no condition) condition {
 func chain(e *Expr, stop Truth) condition {
 	goOn := True + False - stop
 	var parts []condition
-	for _, part := range operands(nil, e, e.Op) {
-		if part.Op == Const && truthOf(part.Value, nil) == goOn {
-			continue
+	for i, all := 0, operands(nil, e, e.Op); i < len(all); i++ {
+		switch part := all[i]; {
+		case part.Op == Const && truthOf(part.Value, nil) == goOn:
+		case stop == False && i+1 < len(all) && guards(part, all[i+1]):
+			parts = append(parts, guardedBy(conditionOf(part), conditionOf(all[i+1])))
+			i++
+		default:
+			parts = append(parts, conditionOf(part))
 		}
-		parts = append(parts, conditionOf(part))
 	}
 	switch len(parts) {
 	case 0:

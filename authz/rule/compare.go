@@ -9,14 +9,10 @@ func equalOf(left, right *Expr) condition {
 		left, right = right, left
 	}
 	switch {
-	case right.Op == Const && right.Value.Kind() == sallyport.KindString && left.Op == Attr && entity(left.Args[0].Op):
-		return attrIs(left.Args[0].Op, left.Name, right.Value.Text())
 	case right.Op == Const:
 		return equalConst(termOf(left), right.Value)
 	case entity(left.Op) && entity(right.Op):
 		return equalVariables(left.Op, right.Op)
-	case left.Op == Attr && left.Args[0].Op == Resource && right.Op == Principal:
-		return owner(left.Name)
 	case entity(right.Op):
 		return equalVariable(termOf(left), right.Op)
 	}
@@ -42,20 +38,6 @@ func refersTo(v sallyport.Value, u sallyport.UID) Truth {
 	return truth(v.Kind() == sallyport.KindEntity && v.Text() == u.ID && v.EntityType() == u.Type)
 }
 
-// owner compiles resource.name == principal.
-func owner(name string) condition {
-	return func(env *Env) Truth {
-		if env.Principal == nil || env.Resource == nil {
-			return Neither
-		}
-		v := env.Resource.Attr(name)
-		if v.Kind() == sallyport.NotLoaded {
-			v = env.attrOf(env.Resource, name)
-		}
-		return refersTo(v, env.Principal.UID())
-	}
-}
-
 func equalVariable(a term, op Op) condition {
 	return func(env *Env) Truth {
 		who := env.variable(op)
@@ -73,24 +55,6 @@ func equalVariables(a, b Op) condition {
 			return Neither
 		}
 		return truth(x.UID() == y.UID())
-	}
-}
-
-// attrIs compiles principal.name == "text" and resource.name == "text".
-func attrIs(op Op, name, text string) condition {
-	return func(env *Env) Truth {
-		who := env.variable(op)
-		if who == nil {
-			return Neither
-		}
-		v := who.Attr(name)
-		if v.Kind() == sallyport.NotLoaded {
-			v = env.attrOf(who, name)
-		}
-		if !v.Known() {
-			return Neither
-		}
-		return truth(v.Kind() == sallyport.KindString && v.Text() == text)
 	}
 }
 
@@ -175,36 +139,23 @@ func containOf(e *Expr) condition {
 	}
 }
 
-// A scalar is a value that can be the key of a map.
-type scalar struct {
-	kind       sallyport.ValueKind
-	n          int64
-	text, typ  string
-	comparable bool
-}
-
-func scalarOf(v sallyport.Value) scalar {
-	switch v.Kind() {
-	case sallyport.KindSet, sallyport.KindRecord, sallyport.KindIP, sallyport.Absent, sallyport.NotLoaded:
-		return scalar{}
-	default:
-		return scalar{v.Kind(), v.Int(), v.Text(), v.EntityType(), true}
-	}
-}
-
 // oneOf compiles whether a constant set of many scalars holds a value. It is nil
 // for other sets.
 func oneOf(set sallyport.Value, e *Expr) condition {
 	if len(set.Set()) <= few {
 		return nil
 	}
-	elements := make(map[scalar]bool, len(set.Set()))
+	type key struct {
+		sallyport.Scalar
+		entity string
+	}
+	elements := make(map[key]bool, len(set.Set()))
 	for _, v := range set.Set() {
-		s := scalarOf(v)
-		if !s.comparable {
+		s, ok := v.Scalar()
+		if !ok || !v.Known() {
 			return nil
 		}
-		elements[s] = true
+		elements[key{s, v.EntityType()}] = true
 	}
 	a := termOf(e)
 	return func(env *Env) Truth {
@@ -212,6 +163,7 @@ func oneOf(set sallyport.Value, e *Expr) condition {
 		if !whole(v) {
 			return Neither
 		}
-		return truth(elements[scalarOf(v)])
+		s, ok := v.Scalar()
+		return truth(ok && elements[key{s, v.EntityType()}])
 	}
 }

@@ -33,8 +33,16 @@ type Env struct {
 	Record    func() sallyport.Value            // the context as a whole, for conditions that hand it on; nil = not loaded
 	Entities  Entities                          // nil: no other entity is loaded
 
+	// Objects that the principal, the resource and the context are made from, if any:
+	// what these declare of themselves is read from them, which is faster.
+	Objects Objects
+
 	// The rules that a set found for an action.
 	set     *Set
 	asked   sallyport.UID
 	indexes []*index
 }
+
+// Objects are what an [Env] is made from: see there. What one of them has, the
+// entity or the context made from it has likewise. The zero Resource is none.
+type Objects struct{ Principal, Resource, Context sallyport.Resource }
