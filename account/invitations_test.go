@@ -266,3 +266,51 @@ func TestAnInvitationIsUsedOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoLooksAtAnInvitationUsesNothingUp(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		o := h.organization()
+		ann, bob, pretender := h.mailbox("ann@example.org", true), h.mailbox("bob@example.org", true), h.mailbox("ann@example.org", false)
+		plain := h.invite(o, "ann@example.org", "moderator")
+		for range 2 {
+			inv, to, err := h.Offered(ctx, by(ann), plain)
+			if h.must(err); to.ID != o.ID || inv.Role != "moderator" {
+				t.Errorf("offered %+v in %+v", inv, to)
+			}
+		}
+		for name, who := range map[string]*account.SignedIn{"another address": bob, "an address that is not proved": pretender} {
+			inv, to, err := h.Offered(ctx, by(who), plain)
+			if h.wants(err, account.ErrOtherAddress, "%s", name); inv.ID != "" || to.ID != "" {
+				t.Errorf("%s is told %+v, %+v", name, inv, to)
+			}
+		}
+		_, _, err := h.Offered(ctx, &sallyport.Principal{Kind: sallyport.Service, Subject: "svc_x"}, plain)
+		h.wants(err, account.ErrOtherAddress, "a program")
+		_, _, err = h.Offered(ctx, by(ann), "x")
+		h.wants(err, org.ErrNoInvitation, "an invitation that was never made")
+		h.must(h.accept(ann, plain))
+		_, _, err = h.Offered(ctx, by(ann), plain)
+		h.wants(err, org.ErrNoInvitation, "one that was used")
+
+		plain = h.invite(o, "bob@example.org", "")
+		h.must(h.DeleteOrganization(ctx, o.ID, origin("")))
+		_, _, err = h.Offered(ctx, by(bob), plain)
+		h.wants(err, org.ErrNoInvitation, "one of an organization that is gone")
+	})
+}
+
+func TestAnAddressIsProvedByWhoAddsTheAccountOnly(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		in := account.Registration{Username: newName(), Email: "cleo@example.org", EmailVerified: true, Password: pass}
+		u, err := h.Add(t.Context(), in, origin("usr_admin"))
+		if h.must(err); !u.EmailVerified {
+			t.Errorf("added %+v", u)
+		}
+		in.Username, in.Email = newName(), "dora@example.org"
+		out, err := h.Register(t.Context(), in, false, origin(""))
+		if h.must(err); out.User.EmailVerified {
+			t.Errorf("registered %+v", out.User)
+		}
+	})
+}
