@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,4 +67,29 @@ func attributes(types []sallyport.AnyType, name string) (found []sallyport.Attri
 	}
 	slices.SortFunc(found, func(a, b sallyport.Attribute) int { return strings.Compare(a.Name, b.Name) })
 	return found
+}
+
+// TestGuideQuotes holds the page about policies to the examples: what it shows of
+// rules and cases is in one of them.
+func TestGuideQuotes(t *testing.T) {
+	guide := string(text(t, "../../docs/explanation/policies.md"))
+	var examples strings.Builder
+	for _, pattern := range []string{"../*/policy/*.cedar", "../*/policy/*.test.toml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			examples.Write(text(t, f))
+		}
+	}
+	quotes := regexp.MustCompile("(?s)```(?:cedar|toml)\n(.*?)```").FindAllStringSubmatch(guide, -1)
+	if len(quotes) == 0 {
+		t.Error("the page quotes nothing")
+	}
+	for _, q := range quotes {
+		if !strings.Contains(examples.String(), q[1]) {
+			t.Errorf("no example says\n%s", q[1])
+		}
+	}
 }
