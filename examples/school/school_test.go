@@ -32,13 +32,14 @@ func TestREADME(t *testing.T) {
 		`"id":"2"`,
 		`"id":"3"`,
 		`"status":404`,
+		`"when":["==",["r","student"],["e","User",`,
 		`"detail":"Only the teacher of a class gives grades in it.","status":403`,
 		`"condition":"resource.teacher == principal","truth":"false"`,
 		`"decision_id":"dec_`,
 		"204",
 		`"status":403`,
 	)
-	for i, want := range map[int]int{7: 2, 8: 2, 9: 3, 15: 0} {
+	for i, want := range map[int]int{7: 2, 8: 2, 9: 3, 16: 0} {
 		if got := strings.Count(lines[i].Answer, `"class"`); got != want {
 			t.Errorf("line %d lists %d grades, want %d: %s", i+1, got, want, lines[i].Answer)
 		}
