@@ -174,13 +174,19 @@ func TestABrokenPolicyIsRefusedAndTheOldOneStays(t *testing.T) {
 			t.Error(a.body)
 		}
 	})
+	t.Run("a policy under which its publisher still could", func(t *testing.T) {
+		h.T = t
+		near := policy(`forbid(principal, action == Action::"policy:publish", resource) unless { context has addr && context.addr.isInRange(ip("127.0.0.0/8")) };
+			permit(principal, action == Action::"note:delete", resource == Note::"1");`)
+		boss.do("POST", api+"/policies", near).want(201)
+	})
 	t.Run("somebody else was faster", func(t *testing.T) {
 		boss.do("POST", api+"/policies", policy(`// mine`, `,"expected":0`)).want(409, "conflict")
-		boss.do("POST", api+"/policies", policy(`// mine`, `,"expected":2`)).want(409, "conflict")
+		boss.do("POST", api+"/policies", policy(`// mine`, `,"expected":3`)).want(409, "conflict")
 	})
 	ann.do("DELETE", "/notes/1").want(200)
 	var list struct{ Items []struct{ Number int64 } }
-	if boss.do("GET", api+"/policies").want(200).into(&list); len(list.Items) != 1 {
+	if boss.do("GET", api+"/policies").want(200).into(&list); len(list.Items) != 2 {
 		t.Errorf("published: %+v", list)
 	}
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -127,8 +128,12 @@ func (h *Handler) policyOf(ctx context.Context, version int64) (*authz.Policy, i
 	var then authz.Version
 	if version > 0 {
 		var err error
-		if then, err = h.Accounts.PolicyVersion(ctx, version); err != nil {
-			return nil, 0, exchange.Problem(err)
+		then, err = h.Accounts.PolicyVersion(ctx, version)
+		if errors.Is(err, authz.ErrNoVersion) {
+			return h.Policy, now, nil
+		}
+		if err != nil {
+			return nil, 0, err
 		}
 	}
 	e, err := h.Rules.Check(then)

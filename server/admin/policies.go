@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -91,7 +90,7 @@ func (h *Handler) publish(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := in.version()
 	v.Comment = in.Comment
-	v, err := h.Accounts.PublishPolicy(r.Context(), v, expected, h.fit(r.Context()), exchange.Origin(h.Gate, r))
+	v, err := h.Accounts.PublishPolicy(r.Context(), v, expected, h.fit(r), exchange.Origin(h.Gate, r))
 	return h.published(w, v, err)
 }
 
@@ -111,7 +110,7 @@ func (h *Handler) rollback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := h.Accounts.RollbackPolicy(r.Context(), number, in.Comment, h.fit(r.Context()), exchange.Origin(h.Gate, r))
+	v, err := h.Accounts.RollbackPolicy(r.Context(), number, in.Comment, h.fit(r), exchange.Origin(h.Gate, r))
 	return h.published(w, v, err)
 }
 
@@ -128,18 +127,21 @@ func (h *Handler) published(w http.ResponseWriter, v authz.Version, err error) e
 // errOwn is the answer to who would publish where nothing can be.
 var errOwn = &sallyport.Problem{
 	Status: http.StatusConflict, Code: "conflict",
-	Detail: "The rules are part of the program, so that no others can be published.",
+	Detail: "Nothing can be published: " + rulebook.ErrOwn.Error() + ".",
 }
 
 // fit refuses a policy that cannot be in force, and one under which whoever
 // publishes it could not publish the next: nobody could mend it from outside.
-func (h *Handler) fit(ctx context.Context) func(authz.Version) error {
+func (h *Handler) fit(r *http.Request) func(authz.Version) error {
+	again := sallyport.Query{
+		Principal: sallyport.From(r.Context()), Action: "policy:publish", Context: sallyport.Context{Addr: h.Gate.Addr(r)},
+	}
 	return func(v authz.Version) error {
 		e, err := h.Rules.Check(v)
 		if err != nil {
 			return invalidPolicy(err)
 		}
-		d, err := h.with(authz.Rules{Set: e.Set}).Decide(ctx, sallyport.Query{Principal: sallyport.From(ctx), Action: "policy:publish"})
+		d, err := h.with(authz.Rules{Set: e.Set}).Decide(r.Context(), again)
 		if err == nil && !d.Allow {
 			err = &sallyport.Problem{Status: http.StatusConflict, Code: "conflict",
 				Detail: "Under these rules you could not publish any others. What decides is " + d.Rule + "."}
