@@ -69,10 +69,10 @@ func attributes(types []sallyport.AnyType, name string) (found []sallyport.Attri
 	return found
 }
 
-// TestGuideQuotes holds the page about policies to the examples: what it shows of
-// rules and cases is in one of them.
+// TestGuideQuotes holds the README and the page about policies to the examples: what
+// they show of rules and cases is in one of them.
 func TestGuideQuotes(t *testing.T) {
-	guide := string(text(t, "../../docs/explanation/policies.md"))
+	guide := string(text(t, "../../README.md")) + string(text(t, "../../docs/explanation/policies.md"))
 	var examples strings.Builder
 	for _, pattern := range []string{"../*/policy/*.cedar", "../*/policy/*.test.toml"} {
 		files, err := filepath.Glob(pattern)
@@ -85,7 +85,7 @@ func TestGuideQuotes(t *testing.T) {
 	}
 	quotes := regexp.MustCompile("(?s)```(?:cedar|toml)\n(.*?)```").FindAllStringSubmatch(guide, -1)
 	if len(quotes) == 0 {
-		t.Error("the page quotes nothing")
+		t.Error("they quote nothing")
 	}
 	for _, q := range quotes {
 		if !strings.Contains(examples.String(), q[1]) {
