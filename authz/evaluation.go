@@ -16,15 +16,19 @@ type evaluation struct {
 	policy *Policy
 	query  sallyport.Query
 	inForce
-	who  principal
-	what object
-	env  rule.Env
-	addr netip.Prefix
+	who     principal
+	what    object
+	subject sallyport.Resource // who, as an object
+	env     rule.Env
+	addr    netip.Prefix
 }
 
 var evaluations = sync.Pool{New: func() any {
 	e := new(evaluation)
-	e.env.Context, e.env.Record, e.env.Entities = e.context, e.record, e
+	e.what.q = &e.query
+	around := circumstances.Of(e)
+	e.env.Principal, e.env.Context, e.env.Record, e.env.Entities = &e.who, e.context, e.record, e
+	e.env.Objects = rule.Objects{Principal: &e.subject, Resource: &e.query.Resource, Context: &around}
 	return e
 }}
 
@@ -32,27 +36,29 @@ var evaluations = sync.Pool{New: func() any {
 func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
 	e := evaluations.Get().(*evaluation)
 	e.policy, e.query, e.inForce = p, *q, now
-	e.who.p, e.who.definitions = q.Principal, e.definitions
-	e.env.Principal = &e.who
-	e.env.Objects = rule.Objects{Principal: subject(q.Principal), Context: circumstances.Of(e)}
+	e.as(q.Principal)
+	e.who.definitions, e.who.inOrg, e.who.ancestors = e.definitions, false, e.who.ancestors[:0]
 	e.env.Action = action(q)
 	e.env.Resource = nil
 	if !q.Resource.IsZero() {
-		e.what.r, e.env.Resource, e.env.Objects.Resource = q.Resource, &e.what, q.Resource
+		e.env.Resource = &e.what
 		org, belongs := q.Resource.Organization()
 		e.who.inOrg = belongs && org != "" && org == q.Principal.Org
 	}
 	return e
 }
 
-func (e *evaluation) done() {
-	e.policy, e.query, e.inForce = nil, sallyport.Query{}, inForce{}
-	e.who = principal{amr: e.who.amr[:0], ancestors: e.who.ancestors[:0]}
-	e.what = object{}
-	e.addr = netip.Prefix{}
-	e.env.Objects = rule.Objects{}
-	evaluations.Put(e)
+// as makes p the principal who asks.
+func (e *evaluation) as(p *sallyport.Principal) {
+	e.query.Principal, e.who.p, e.who.amr = p, p, e.who.amr[:0]
+	if e.subject = subjects.Of(p); p.Kind == sallyport.Anonymous {
+		e.subject = sallyport.Resource{} // it has no attributes
+	}
 }
+
+// done ends the evaluation. What is in it stays until the next query takes its
+// place, or the collector empties the pool.
+func (e *evaluation) done() { evaluations.Put(e) }
 
 // circumstances are those fields of the context that are scalars of ours.
 var circumstances = sallyport.TypeOf("Context", func(*evaluation) string { return "" },
@@ -134,14 +140,6 @@ var subjects = sallyport.TypeOf("Principal", func(p *sallyport.Principal) string
 	sallyport.Time("auth_time", func(p *sallyport.Principal) time.Time { return p.AuthTime }),
 	sallyport.String("credential", func(p *sallyport.Principal) string { return p.Credential }),
 )
-
-// subject is p as an object. The anonymous principal has no attributes.
-func subject(p *sallyport.Principal) sallyport.Resource {
-	if p.Kind == sallyport.Anonymous {
-		return sallyport.Resource{}
-	}
-	return subjects.Of(p)
-}
 
 func (w *principal) UID() sallyport.UID {
 	switch w.p.Kind {
@@ -230,17 +228,17 @@ func text(s string) sallyport.Value {
 }
 
 // An object is the resource as rules see it.
-type object struct{ r sallyport.Resource }
+type object struct{ q *sallyport.Query }
 
-func (o *object) UID() sallyport.UID               { return o.r.UID() }
-func (o *object) Attr(name string) sallyport.Value { return o.r.Attr(name) }
+func (o *object) UID() sallyport.UID               { return o.q.Resource.UID() }
+func (o *object) Attr(name string) sallyport.Value { return o.q.Resource.Attr(name) }
 func (o *object) Tag(string) sallyport.Value       { return sallyport.Value{} }
 
 // In looks no further than the object's own parents: what a parent is in, other
 // than a user, a role or an organization, which are in nothing, nobody has loaded.
 func (o *object) In(u sallyport.UID) rule.Truth {
 	found := rule.False
-	for _, parent := range o.r.Parents() {
+	for _, parent := range o.q.Resource.Parents() {
 		switch {
 		case parent.UID() == u && parent.Known():
 			return rule.True

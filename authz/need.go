@@ -87,12 +87,6 @@ func (e *evaluation) wouldAllow(ctx context.Context, was *sallyport.Principal, a
 		p.AuthTime = e.time().Add(-age)
 	}
 	e.as(&p)
-	d, err := e.decide(ctx)
-	return d.Allow, err
-}
-
-// as goes on as if p asked.
-func (e *evaluation) as(p *sallyport.Principal) {
-	e.query.Principal, e.who.p, e.who.amr = p, p, e.who.amr[:0]
-	e.env.Objects.Principal = subject(p)
+	v, err := e.decide(ctx)
+	return v.allow, err
 }

@@ -108,25 +108,37 @@ func (p *Policy) Reload(ctx context.Context, read func(context.Context) ([]Role,
 // if grants cannot be read, or if the action is not written like a permission and
 // so nobody can have been given it.
 func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decision, error) {
-	d, err := p.decide(ctx, &q)
-	if d.Allow && q.Principal.Scopes != nil && !ScopeAllows(q.Principal.Scopes, q.Action) {
-		d = sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}
+	v, need, err := p.decide(ctx, &q)
+	if v.allow && q.Principal.Scopes != nil && !ScopeAllows(q.Principal.Scopes, q.Action) {
+		v, need = verdict{name: "scope"}, &sallyport.Need{Scope: q.Action}
 	}
-	return d, err
+	if v.by != nil {
+		return sallyport.Decision{Allow: v.allow, Rule: v.by.ID, Source: v.by.At(), Reason: v.by.Message, Need: need}, err
+	}
+	return sallyport.Decision{Allow: v.allow, Rule: v.name, Need: need}, err
 }
 
-func (p *Policy) decide(ctx context.Context, q *sallyport.Query) (sallyport.Decision, error) {
+// A verdict is a decision, and what it is by: small enough to be handed on in
+// registers. The zero verdict denies.
+type verdict struct {
+	allow bool
+	by    *rule.Rule
+	name  string // of what is no rule in Cedar
+}
+
+func (p *Policy) decide(ctx context.Context, q *sallyport.Query) (verdict, *sallyport.Need, error) {
 	now := p.inForce(q)
 	if now.held != "" && !foreign(q) && !now.rules.MayForbid(action(q)) {
-		return sallyport.Decision{Allow: true, Rule: now.held}, nil // the commonest query, decided without further ado
+		return verdict{allow: true, name: now.held}, nil, nil // the commonest query, decided without further ado
 	}
 	e := p.evaluate(q, now)
-	d, err := e.decide(ctx)
-	if err == nil && !d.Allow && e.signInMatters() && ScopeAllows(q.Principal.Scopes, q.Action) {
-		d.Need, err = e.need(ctx)
+	defer e.done()
+	v, err := e.decide(ctx)
+	if err != nil || v.allow || !e.signInMatters() || !ScopeAllows(q.Principal.Scopes, q.Action) {
+		return v, nil, err
 	}
-	e.done()
-	return d, err
+	need, err := e.need(ctx)
+	return v, need, err
 }
 
 // inForce is what a query is decided by.
@@ -153,27 +165,27 @@ func action(q *sallyport.Query) sallyport.UID {
 
 // decide is the order of door two, scopes aside. Rules are asked before grants,
 // because they are at hand: both can only permit.
-func (e *evaluation) decide(ctx context.Context) (sallyport.Decision, error) {
+func (e *evaluation) decide(ctx context.Context) (verdict, error) {
 	if foreign(&e.query) {
-		return sallyport.Decision{Rule: "organization"}, nil
+		return verdict{name: "organization"}, nil
 	}
 	if r := e.rules.Forbidden(&e.env); r != nil {
-		return sallyport.Decision{Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
+		return verdict{by: r}, nil
 	}
 	if role := e.role(); role != "" {
-		return sallyport.Decision{Allow: true, Rule: role}, nil
+		return verdict{allow: true, name: role}, nil
 	}
 	if r := e.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
-		return sallyport.Decision{Allow: true, Rule: r.ID, Source: r.At(), Reason: r.Message}, nil
+		return verdict{allow: true, by: r}, nil
 	}
 	if err := e.wellFormed(); err != nil {
-		return sallyport.Decision{}, err
+		return verdict{}, err
 	}
 	if name, err := e.permit(ctx); err != nil || name != "" {
-		return sallyport.Decision{Allow: err == nil, Rule: name}, err
+		return verdict{allow: err == nil, name: name}, err
 	}
 	grant, err := e.grant(ctx)
-	return sallyport.Decision{Allow: grant != "", Rule: grant}, err
+	return verdict{allow: grant != "", name: grant}, err
 }
 
 // wellFormed returns an error about an action that is not written like a

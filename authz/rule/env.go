@@ -34,7 +34,7 @@ type Env struct {
 	Entities  Entities                          // nil: no other entity is loaded
 
 	// Objects that the principal, the resource and the context are made from, if any:
-	// what these declare of themselves is read from them, which is faster.
+	// what their types declare is read from them, which is faster.
 	Objects Objects
 
 	// The rules that a set found for an action.
@@ -44,5 +44,5 @@ type Env struct {
 }
 
 // Objects are what an [Env] is made from: see there. What one of them has, the
-// entity or the context made from it has likewise. The zero Resource is none.
-type Objects struct{ Principal, Resource, Context sallyport.Resource }
+// entity or the context made from it has likewise. A nil or zero one is none.
+type Objects struct{ Principal, Resource, Context *sallyport.Resource }

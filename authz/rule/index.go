@@ -95,7 +95,7 @@ func (x *index) first(env *Env, effect Effect) *Rule {
 	case len(x.typed) == 0:
 		return nil
 	case env.Resource != nil:
-		if b := x.bucket(env.Resource.UID().Type); b != nil {
+		if b := x.bucket(env.resourceType()); b != nil {
 			return b.effect(effect).first(env)
 		}
 		return nil

@@ -31,12 +31,15 @@ func scalarOf(e *Expr) *scalar {
 // is not loaded if there is no such object or the object does not know: then the
 // entity or the context has to be asked.
 func (s *scalar) read(env *Env) (sallyport.Scalar, *sallyport.Accessor) {
-	object := &env.Objects.Resource
+	object := env.Objects.Resource
 	switch s.of {
 	case Principal:
-		object = &env.Objects.Principal
+		object = env.Objects.Principal
 	case Context:
-		object = &env.Objects.Context
+		object = env.Objects.Context
+	}
+	if object == nil {
+		return sallyport.Scalar{}, nil
 	}
 	a := s.accessor.Load()
 	if a == nil || !a.Fits(object) {

@@ -289,8 +289,11 @@ func fires(effect Effect, t Truth) bool {
 
 // resourceType returns the type of the resource, "" for none.
 func (env *Env) resourceType() string {
-	if env.Resource == nil {
+	switch object := env.Objects.Resource; {
+	case env.Resource == nil:
 		return ""
+	case object != nil && !object.IsZero():
+		return object.Type() // which does not look for its identifier
 	}
 	return env.Resource.UID().Type
 }
