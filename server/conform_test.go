@@ -180,6 +180,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"decisions", func() { driveDecisions(boss) }},
 		{"organizations", func() { driveOrganizations(boss) }},
 		{"sessions, keys and audit", func() { driveTheRest(boss) }},
+		{"questions", func() { driveQuestions(h, boss) }},
 		{"refusals", func() { driveRefusals(h, boss) }},
 	}
 	for _, step := range steps {

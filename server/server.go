@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
+	"github.com/sallyport-auth/sallyport/server/decide"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
@@ -237,6 +239,7 @@ func (s *Server) mount(context.Context) error {
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
 			Policy: s.Policy, Rules: s.Rules, GoRules: s.config.Rules, Keyring: s.Keyring,
 		},
+		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
 		s.setup,
 		pages,
 		&openapi.Handler{
@@ -255,6 +258,9 @@ func (s *Server) mount(context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.cors.serve(w, r) {
 		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/access/") {
+		decide.RequestID(w, r) // also of a request that no door lets through
 	}
 	s.Routes.ServeHTTP(w, r)
 }

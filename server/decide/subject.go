@@ -36,17 +36,6 @@ func kindOf(typ string) (sallyport.Kind, bool) {
 	return 0, false
 }
 
-// typeOf is the type of entity of a kind of principal.
-func typeOf(k sallyport.Kind) string {
-	switch k {
-	case sallyport.User:
-		return sallyport.UserType
-	case sallyport.Service:
-		return sallyport.ServiceType
-	}
-	return sallyport.AnonymousType
-}
-
 // A party answers the questions of one request about others, and looks each of
 // them up once.
 type party struct {
