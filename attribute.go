@@ -26,6 +26,7 @@ type Attribute struct {
 	Optional bool      // in a schema: rules must ask with "has" whether it is there
 	Nullable bool      // it may be absent, and its column NULL; of what is optional anyway
 	Parent   bool      // the object is in the entity it refers to, as a policy's "in" has it
+	Top      bool      // of a parent: it is in nothing else. So are all of our own types
 }
 
 // organization reports whether the attribute makes its type belong to
@@ -202,6 +203,14 @@ func (a Attr[T]) Parent() Attr[T] {
 	a.info.Parent = true
 	a.info.mustFit()
 	return a
+}
+
+// Top is [Attr.Parent], and says that the entity is in nothing else itself. Without
+// it, where the entity is not the one that a rule asks for, that rule is not sure
+// that the object is not in it further up: a permit does not fire, a forbid does.
+func (a Attr[T]) Top() Attr[T] {
+	a.info.Top = true
+	return a.Parent()
 }
 
 // mustFit panics if the attribute is no parent, but says so.

@@ -76,7 +76,7 @@ func TestAttributesRead(t *testing.T) {
 
 func TestAttributesAreDescribed(t *testing.T) {
 	want := []sallyport.Attribute{
-		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "i.org_id", Nullable: true, Parent: true},
+		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "i.org_id", Nullable: true, Parent: true, Top: true},
 		{Name: "folder", Kind: sallyport.KindEntity, Entity: "Folder", Column: "folder", Nullable: true, Parent: true},
 		{Name: "author", Kind: sallyport.KindEntity, Entity: "User", Column: "author_id", Nullable: true},
 		{Name: "title", Kind: sallyport.KindString},

@@ -23,6 +23,7 @@ func (c *class) declare(a Attribute, scalar func(any) Scalar, value func(any) Va
 		panic("sallyport: type " + c.name + " has two attributes " + a.Name)
 	}
 	a.mustFit()
+	a.Top = a.Parent && (a.Top || topmost[a.Entity])
 	c.attrs = append(c.attrs, a)
 	c.accessors = append(c.accessors, Accessor{name: a.Name, entity: boxed(a.Entity), scalar: scalar, value: value})
 }
@@ -50,6 +51,46 @@ func (c *class) accessor(name string) *Accessor {
 		}
 	}
 	return nil
+}
+
+// topmost are the types of ours that are in nothing else, as far as an object's
+// ancestry goes.
+var topmost = map[string]bool{OrganizationType: true, UserType: true, ServiceType: true, RoleType: true}
+
+// in says whether the object is directly in u, and if not, whether it is surely not
+// in u at all.
+func (c *class) in(object any, u UID) (yes, sure bool) {
+	sure = true
+	for i, a := range c.attrs {
+		if !a.Parent {
+			continue
+		}
+		v := c.accessors[i].read(object)
+		if v.UID() == u && v.Known() {
+			return true, true
+		}
+		sure = sure && (a.Top || v.Kind() == Absent) && v.Kind() != NotLoaded
+	}
+	if c.further == nil {
+		return false, sure
+	}
+	for _, parent := range c.further(object) {
+		if parent == u {
+			return true, true
+		}
+		sure = sure && c.tops(parent.Type)
+	}
+	return false, sure
+}
+
+// tops reports whether entities of a type are in nothing else.
+func (c *class) tops(typ string) bool {
+	for _, a := range c.attrs {
+		if a.Top && a.Entity == typ {
+			return true
+		}
+	}
+	return topmost[typ]
 }
 
 func (c *class) parents(object any) []Value {

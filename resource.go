@@ -173,6 +173,16 @@ func (r Resource) Parents() []Value {
 	return r.class.parents(r.object)
 }
 
+// In reports whether the object is directly in u. If it is not, sure reports that
+// it is not in u at any depth: all that it is directly in is known, and is in
+// nothing else (see [Attr.Top]).
+func (r Resource) In(u UID) (yes, sure bool) {
+	if r.class == nil {
+		return false, false
+	}
+	return r.class.in(r.object, u)
+}
+
 // Organization returns the organization that the object belongs to, "" if it
 // names none, and whether its type belongs to organizations: see [Org].
 func (r Resource) Organization() (org string, belongs bool) {

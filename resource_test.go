@@ -87,3 +87,38 @@ func TestDescribedTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestIn(t *testing.T) {
+	type file struct{ org, folder, shelf string }
+	files := sallyport.TypeOf("File", func(*file) string { return "1" },
+		sallyport.Org(func(f *file) string { return f.org }),
+		sallyport.Entity("folder", "Folder", func(f *file) string { return f.folder }).Parent(),
+		sallyport.Entity("shelf", "Shelf", func(f *file) string { return f.shelf }).Top())
+	described := sallyport.NewType("File", files.Attributes()...)
+	loose := func(parents ...sallyport.UID) sallyport.Resource {
+		return described.Of(&sallyport.Described{Parents: parents, Attrs: map[string]sallyport.Value{
+			"org": sallyport.AbsentValue(), "folder": sallyport.AbsentValue(), "shelf": sallyport.AbsentValue(),
+		}})
+	}
+	for _, c := range []struct {
+		it        string
+		on        sallyport.Resource
+		typ, id   string
+		yes, sure bool
+	}{
+		{"its folder", files.Of(&file{"o", "f", "s"}), "Folder", "f", true, true},
+		{"another folder, in which its own may be", files.Of(&file{"o", "f", "s"}), "Folder", "g", false, false},
+		{"another shelf, where there is no folder", files.Of(&file{"o", "", "s"}), "Shelf", "t", false, true},
+		{"its organization", files.Of(&file{"o", "", ""}), "Organization", "o", true, true},
+		{"in nothing", files.Of(&file{}), "Folder", "f", false, true},
+		{"no object", sallyport.Resource{}, "Folder", "f", false, false},
+		{"nobody has said", described.Of(&sallyport.Described{}), "Shelf", "s", false, false},
+		{"a parent that was named", loose(sallyport.UID{Type: "Box", ID: "b"}), "Box", "b", true, true},
+		{"beside one that was named", loose(sallyport.UID{Type: "Box", ID: "b"}), "Box", "c", false, false},
+		{"beside one that is in nothing else", loose(sallyport.UID{Type: "Shelf", ID: "s"}), "Shelf", "t", false, true},
+	} {
+		if yes, sure := c.on.In(sallyport.UID{Type: c.typ, ID: c.id}); yes != c.yes || sure != c.sure {
+			t.Errorf("%s: %v, %v; want %v, %v", c.it, yes, sure, c.yes, c.sure)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package authz
 
 import (
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +18,7 @@ type evaluation struct {
 	who     principal
 	what    object
 	subject sallyport.Resource // who, as an object
+	around  sallyport.Resource // the context, as an object
 	env     rule.Env
 	addr    netip.Prefix
 }
@@ -26,9 +26,9 @@ type evaluation struct {
 var evaluations = sync.Pool{New: func() any {
 	e := new(evaluation)
 	e.what.q = &e.query
-	around := circumstances.Of(e)
+	e.around = circumstances.Of(e)
 	e.env.Principal, e.env.Context, e.env.Record, e.env.Entities = &e.who, e.context, e.record, e
-	e.env.Objects = rule.Objects{Principal: &e.subject, Resource: &e.query.Resource, Context: &around}
+	e.env.Objects = rule.Objects{Principal: &e.subject, Resource: &e.query.Resource, Context: &e.around}
 	return e
 }}
 
@@ -234,24 +234,17 @@ func (o *object) UID() sallyport.UID               { return o.q.Resource.UID() }
 func (o *object) Attr(name string) sallyport.Value { return o.q.Resource.Attr(name) }
 func (o *object) Tag(string) sallyport.Value       { return sallyport.Value{} }
 
-// In looks no further than the object's own parents: what a parent is in, other
-// than a user, a role or an organization, which are in nothing, nobody has loaded.
+// In looks no further than the object's own parents: what a parent is in that may
+// be in something, nobody has loaded.
 func (o *object) In(u sallyport.UID) rule.Truth {
-	found := rule.False
-	for _, parent := range o.q.Resource.Parents() {
-		switch {
-		case parent.UID() == u && parent.Known():
-			return rule.True
-		case parent.Kind() == sallyport.NotLoaded, parent.Known() && !slices.Contains(topmost, parent.EntityType()):
-			found = rule.Neither
-		}
+	switch in, sure := o.q.Resource.In(u); {
+	case in:
+		return rule.True
+	case sure:
+		return rule.False
 	}
-	return found
+	return rule.Neither
 }
-
-// topmost are the types of entity that are in nothing else, as far as an object's
-// ancestry goes.
-var topmost = []string{sallyport.OrganizationType, sallyport.UserType, sallyport.ServiceType, sallyport.RoleType}
 
 // An organization is the one that the principal acts in.
 type organization struct{ p *sallyport.Principal }

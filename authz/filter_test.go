@@ -29,7 +29,7 @@ type sheet struct {
 var sheets = sallyport.TypeOf("Sheet", func(s *sheet) string { return s.id },
 	sallyport.Org(func(s *sheet) string { return s.org }),
 	sallyport.Subject("author", func(s *sheet) string { return s.author }).Column("author_id"),
-	sallyport.Entity("folder", "Folder", func(s *sheet) string { return s.folder }).Parent(),
+	sallyport.Entity("folder", "Folder", func(s *sheet) string { return s.folder }).Top(),
 	sallyport.String("state", func(s *sheet) string { return s.state }),
 	sallyport.Int("size", func(s *sheet) int64 { return s.size }),
 	sallyport.String("note", func(s *sheet) string { return s.noted.String }).If(func(s *sheet) bool { return s.noted.Valid }),
@@ -42,6 +42,7 @@ const sheetRules = `
 when { principal has plan && principal.plan == "pro" && !(resource.state like "dr*t") };
 @id("in f1") permit (principal in Role::"filer", action, resource in Folder::"f1");
 @id("noted") forbid (principal, action, resource is Sheet) when { resource has note && resource.note like "*secret*" && resource.author != principal };
+@id("f2") forbid (principal, action == Action::"sheet:export", resource in Folder::"f2");
 @id("large") forbid (principal, action == Action::"sheet:delete", resource is Sheet) unless { resource.size <= 90 || principal.aal >= 2 };
 `
 

@@ -223,6 +223,23 @@ func TestNeedOfASignIn(t *testing.T) {
 	}
 }
 
+// Where it is known that folders are in nothing else, a rule about another folder
+// says nothing about what is in this one.
+func TestTopParents(t *testing.T) {
+	p := pagePolicy(t, nil)
+	topped := sallyport.TypeOf("Page", func(p *leaf) string { return p.id },
+		sallyport.Subject("author", func(p *leaf) string { return p.author }),
+		sallyport.Entity("folder", "Folder", func(p *leaf) string { return p.folder }).Top())
+	for folder, rule := range map[string]string{"f": "authors", "": "authors", "frozen": "frozen folder"} {
+		d, err := p.Decide(t.Context(), sallyport.Query{
+			Principal: &sallyport.Principal{Kind: sallyport.User, Subject: "ann"}, Action: "page:edit", Resource: topped.Of(&leaf{"1", "ann", folder}),
+		})
+		if err != nil || d.Rule != rule {
+			t.Errorf("in folder %q: decided by %q, %v; want %q", folder, d.Rule, err, rule)
+		}
+	}
+}
+
 func TestADecisionTellsWhereItsRuleStands(t *testing.T) {
 	p := pagePolicy(t, nil)
 	d, err := p.Decide(t.Context(), sallyport.Query{

@@ -41,11 +41,6 @@ type Rule struct {
 	Ask     bool       // whether the rule fires is for the server to say
 }
 
-// topmost are the types of entity that are in nothing else.
-var topmost = map[string]bool{
-	sallyport.OrganizationType: true, sallyport.UserType: true, sallyport.ServiceType: true, sallyport.RoleType: true,
-}
-
 // Describe returns what a document says of t, for a principal who acts in org
 // ("" = none). Attributes of other kinds than [Type] names are left out.
 func Describe(t sallyport.AnyType, org string) *Type {
@@ -64,7 +59,7 @@ func Describe(t sallyport.AnyType, org string) *Type {
 			d.Attrs[a.Name] = kind
 		}
 		if a.Parent {
-			d.Parents[a.Name] = !topmost[a.Entity]
+			d.Parents[a.Name] = !a.Top
 		}
 	}
 	return d

@@ -23,7 +23,7 @@ func describe(r *resolved.Schema, typed []sallyport.AnyType) []sallyport.AnyType
 		}
 		attrs := make([]sallyport.Attribute, 0, len(e.Shape))
 		for _, attr := range sorted(e.Shape) {
-			attrs = append(attrs, attribute(string(attr), e.Shape[attr], e.ParentTypes))
+			attrs = append(attrs, attribute(r, string(attr), e.Shape[attr], e.ParentTypes))
 		}
 		found = append(found, sallyport.NewType(string(name), attrs...))
 	}
@@ -37,7 +37,7 @@ func describe(r *resolved.Schema, typed []sallyport.AnyType) []sallyport.AnyType
 }
 
 // attribute describes an attribute of an entity that can be in parents.
-func attribute(name string, a resolved.Attribute, parents []types.EntityType) sallyport.Attribute {
+func attribute(r *resolved.Schema, name string, a resolved.Attribute, parents []types.EntityType) sallyport.Attribute {
 	kind, entity := kindOf(a.Type)
 	found := sallyport.Attribute{Name: name, Kind: kind, Entity: entity, Optional: a.Optional, Nullable: a.Optional}
 	switch kind {
@@ -46,6 +46,7 @@ func attribute(name string, a resolved.Attribute, parents []types.EntityType) sa
 	case sallyport.KindIP, sallyport.KindRecord:
 	case sallyport.KindEntity:
 		found.Parent = slices.Contains(parents, types.EntityType(entity))
+		found.Top = found.Parent && len(r.Entities[types.EntityType(entity)].ParentTypes) == 0
 		found.Column = name
 	default:
 		found.Column = name

@@ -64,7 +64,7 @@ func TestSchemaDescribesTypes(t *testing.T) {
 		t.Error(d)
 	}
 	want = []sallyport.Attribute{
-		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "org", Parent: true},
+		{Name: "org", Kind: sallyport.KindEntity, Entity: "Organization", Column: "org", Parent: true, Top: true},
 		{Name: "teachers", Kind: sallyport.KindSet, Element: sallyport.KindEntity, Entity: "User"},
 	}
 	if d := cmp.Diff(want, types["Class"].Attributes()); d != "" {

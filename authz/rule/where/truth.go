@@ -350,11 +350,6 @@ func (w *writer) in(e *rule.Expr, want bool) (cond, error) {
 	})
 }
 
-// topmost are the types of entity that are in nothing else, as far as an object's
-// ancestry goes. What is above a parent of another type is not loaded, so that an
-// object in one is surely only in that.
-var topmost = []string{sallyport.OrganizationType, sallyport.UserType, sallyport.ServiceType, sallyport.RoleType}
-
 // inside is where the object is one of ancestors or has a parent among them.
 func (w *writer) inside(ancestors []sallyport.Value, want bool) (cond, error) {
 	if len(ancestors) == 0 {
@@ -372,7 +367,7 @@ func (w *writer) inside(ancestors []sallyport.Value, want bool) (cond, error) {
 		if err != nil {
 			return cond{}, err
 		}
-		c, err := w.parent(parent, ancestors, want)
+		c, err := w.parent(parent, a.Top, ancestors, want)
 		if err != nil {
 			return cond{}, err
 		}
@@ -386,12 +381,12 @@ func (w *writer) inside(ancestors []sallyport.Value, want bool) (cond, error) {
 }
 
 // parent is where a parent is one of ancestors, or surely neither is nor has one
-// of them above itself.
-func (w *writer) parent(parent *col, ancestors []sallyport.Value, want bool) (cond, error) {
+// of them above itself, which of a top one is known.
+func (w *writer) parent(parent *col, top bool, ancestors []sallyport.Value, want bool) (cond, error) {
 	switch {
 	case want:
 		return w.among(column(parent), ancestors, true)
-	case !slices.Contains(topmost, parent.entity):
+	case !top:
 		return parent.there(false), nil
 	}
 	c, err := w.among(column(parent), ancestors, false)
