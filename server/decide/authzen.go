@@ -59,13 +59,16 @@ func part(in map[string]any, where, name string) (map[string]any, error) {
 // from defaults.
 func evaluationIn(in map[string]any, where string, defaults evaluation) (e evaluation, err error) {
 	e = defaults
-	for name, to := range map[string]*map[string]any{"subject": &e.subject, "action": &e.action, "resource": &e.resource, "context": &e.context} {
-		found, err := part(in, where, name)
+	for _, p := range []struct {
+		name string
+		to   *map[string]any
+	}{{"subject", &e.subject}, {"action", &e.action}, {"resource", &e.resource}, {"context", &e.context}} {
+		found, err := part(in, where, p.name)
 		switch {
 		case err != nil:
 			return e, err
 		case found != nil:
-			*to = found
+			*p.to = found
 		}
 	}
 	return e, nil
