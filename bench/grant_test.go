@@ -90,11 +90,11 @@ func grantPolicy(db *sqlite.DB) *authz.Policy {
 	return p
 }
 
-// grants reads each time in a transaction of its own.
+// grants reads as our server does.
 type grants struct{ db *sqlite.DB }
 
 func (g grants) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) (found []authz.Grant, err error) {
-	err = g.db.View(ctx, func(tx account.Tx) error {
+	err = account.Look(ctx, g.db, func(tx account.Tx) error {
 		found, err = tx.Grants.On(ctx, resources, grantees, now)
 		return err
 	})
@@ -102,7 +102,7 @@ func (g grants) On(ctx context.Context, resources []sallyport.UID, grantees []au
 }
 
 func (g grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType string, now time.Time, limit int) (found []authz.Grant, err error) {
-	err = g.db.View(ctx, func(tx account.Tx) error {
+	err = account.Look(ctx, g.db, func(tx account.Tx) error {
 		found, err = tx.Grants.Of(ctx, grantees, resourceType, now, limit)
 		return err
 	})

@@ -56,16 +56,16 @@ func (s *Server) reloadPolicy(ctx context.Context) error {
 	return errors.Join(err, s.Rules.Load(ctx))
 }
 
-// grants reads grants in a transaction each.
+// grants reads grants, each time by one statement.
 type grants struct{ store account.Store }
 
 func (g grants) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) (found []authz.Grant, err error) {
-	err = g.store.View(ctx, func(tx account.Tx) error { found, err = tx.Grants.On(ctx, resources, grantees, now); return err })
+	err = account.Look(ctx, g.store, func(tx account.Tx) error { found, err = tx.Grants.On(ctx, resources, grantees, now); return err })
 	return found, err
 }
 
 func (g grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType string, now time.Time, limit int) (found []authz.Grant, err error) {
-	err = g.store.View(ctx, func(tx account.Tx) error {
+	err = account.Look(ctx, g.store, func(tx account.Tx) error {
 		found, err = tx.Grants.Of(ctx, grantees, resourceType, now, limit)
 		return err
 	})

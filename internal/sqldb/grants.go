@@ -193,9 +193,14 @@ var lookups sync.Map
 // write writes an arm for each place and kind. What an arm knows anyway is in no
 // column: a number says which arm it was.
 func (q *lookup) write(limited bool) string {
-	columns, width := `subject_id, permission, created_at, expires_at, resource_id`, 1
+	columns, width := `permission, created_at, expires_at`, 1
 	if q.byID {
-		columns, width = `subject_id, permission, created_at, expires_at`, 2
+		width = 2
+	} else {
+		columns += `, resource_id`
+	}
+	if !q.alone() {
+		columns += `, subject_id, %d`
 	}
 	var arms []string
 	var arg int
@@ -206,9 +211,9 @@ func (q *lookup) write(limited bool) string {
 		}
 		arg = 2 + len(q.places)*width
 		for _, k := range q.kinds {
-			arms = append(arms, fmt.Sprintf(`SELECT %d, %s FROM sallyport_grants
+			arms = append(arms, `SELECT `+strings.Replace(columns, `%d`, strconv.Itoa(len(arms)), 1)+fmt.Sprintf(` FROM sallyport_grants
 				WHERE %s AND subject_type = $%d AND subject_id %s AND (expires_at = 0 OR expires_at > $1)`,
-				len(arms), columns, place, arg, among(arg+1, len(k.ids))))
+				place, arg, among(arg+1, len(k.ids))))
 			arg += 1 + len(k.ids)
 		}
 	}
@@ -233,10 +238,14 @@ func among(first, n int) string {
 
 func (q *lookup) scan(r scanner) (g authz.Grant, err error) {
 	var arm, created, expires int64
-	var id, permission string
-	to := []any{&arm, &g.Grantee.ID, &permission, &created, &expires, &id}
-	if q.byID {
-		to = to[:5]
+	var id string
+	g.Permissions = make([]string, 1)
+	to := append(make([]any, 0, 6), &g.Permissions[0], &created, &expires)
+	if !q.byID {
+		to = append(to, &id)
+	}
+	if g.Grantee.ID = q.kinds[0].ids[0]; !q.alone() {
+		to = append(to, &g.Grantee.ID, &arm)
 	}
 	if err := r.Scan(to...); err != nil {
 		return g, err
@@ -245,8 +254,14 @@ func (q *lookup) scan(r scanner) (g authz.Grant, err error) {
 	if !q.byID {
 		g.Resource.ID = id
 	}
-	g.Permissions, g.CreatedAt, g.ExpiresAt = []string{permission}, at(created), at(expires)
+	g.CreatedAt, g.ExpiresAt = at(created), at(expires)
 	return g, nil
+}
+
+// alone reports whether only one grantee is asked about in one place, so that no
+// column has to say which it is.
+func (q *lookup) alone() bool {
+	return len(q.places) == 1 && len(q.kinds) == 1 && len(q.kinds[0].ids) == 1
 }
 
 func (w *where) live(now time.Time) { w.and("(expires_at = 0 OR expires_at > ?)", ms(now)) }

@@ -56,6 +56,20 @@ func (r *readers) view(ctx context.Context, f func(sqldb.Conn) error) (err error
 	return f(v)
 }
 
+// look runs f without a transaction: every statement is one of its own.
+func (r *readers) look(ctx context.Context, f func(sqldb.Conn) error) error {
+	c, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	v := &view{conn: c}
+	defer func() {
+		v.over.Store(true)
+		r.idle <- c
+	}()
+	return f(v)
+}
+
 func (r *readers) acquire(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -57,7 +57,10 @@ type DB struct {
 	readers *readers
 }
 
-var _ account.Store = (*DB)(nil)
+var (
+	_ account.Store  = (*DB)(nil)
+	_ account.Looker = (*DB)(nil)
+)
 
 // Open opens the database.
 func (c Config) Open(ctx context.Context) (*DB, error) {
@@ -116,6 +119,11 @@ func (db *DB) Path() string { return db.path }
 // View runs f in a transaction that reads one state of the database.
 func (db *DB) View(ctx context.Context, f func(account.Tx) error) error {
 	return db.readers.view(ctx, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
+}
+
+// Look implements [account.Looker].
+func (db *DB) Look(ctx context.Context, f func(account.Tx) error) error {
+	return db.readers.look(ctx, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
 }
 
 // Update runs f in a transaction and returns when it is on the disk. f runs in
