@@ -258,6 +258,9 @@ func (d *Definitions) holders(action string) (exact, kind *roleSet) {
 	if h := d.actions[action]; h != nil {
 		return &h.action, &h.kind
 	}
+	if len(d.kinds) == 0 && d.all.empty() {
+		return nil, nil
+	}
 	name, ok := kindOf(action)
 	if !ok {
 		return nil, nil

@@ -28,6 +28,8 @@ func newRoleSet(members []uint32) roleSet {
 	return s
 }
 
+func (s *roleSet) empty() bool { return s.words == nil && s.list == nil }
+
 func (s *roleSet) has(n uint32) bool {
 	i := n>>6 - s.first // below first it wraps around, beyond every word
 	if i < uint32(len(s.words)) {

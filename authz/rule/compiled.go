@@ -15,7 +15,7 @@ type compiled struct {
 }
 
 func newCompiled(r *Rule, order int) *compiled {
-	c := &compiled{rule: r, order: order, keys: keysOf(r), reads: attributesOf(Principal, Condition(r), nil)}
+	c := &compiled{rule: r, order: order, keys: keysOf(r), reads: attributesOf(Principal, r.When, nil)}
 	var when condition
 	if r.When != nil {
 		when = compile(r.When)
@@ -30,17 +30,20 @@ func newCompiled(r *Rule, order int) *compiled {
 	switch {
 	case r.Resource == Scope{}:
 	case r.Effect == Permit:
-		c.free = always(Neither)
+		c.free = neither
 	case r.Actions == nil:
 		c.free = always(False)
 	default:
 		c.free = guarded(scopes(principal, Scope{}), when)
 		if c.free == nil {
-			c.free = always(Neither)
+			c.free = neither
 		}
 	}
 	return c
 }
+
+// neither is the condition of which nothing is known.
+var neither = always(Neither)
 
 // without takes the keys out of the scopes that they are from.
 func (k keys) without(principal, resource Scope) (p, r Scope) {

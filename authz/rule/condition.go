@@ -8,9 +8,17 @@ import "github.com/sallyport-auth/sallyport"
 // that ask what an entity is in, so that as few as possible are neither true nor
 // false. Of a rule in a [Set] it is always the same tree.
 func Condition(r *Rule) *Expr {
-	if r.owner == r {
-		return r.whole
+	if r.made == nil || r.made.of != r {
+		return wholeOf(r)
 	}
+	if e := r.made.whole.Load(); e != nil {
+		return e
+	}
+	r.made.whole.CompareAndSwap(nil, wholeOf(r)) // most rules are never asked for it
+	return r.made.whole.Load()
+}
+
+func wholeOf(r *Rule) *Expr {
 	parts := scopes(r.Principal, r.Resource)
 	if r.When != nil {
 		parts = append(parts, r.When)
@@ -29,10 +37,10 @@ func scopes(principal, resource Scope) []*Expr {
 // same appends the limits on an entity's type and identifier.
 func same(parts []*Expr, op Op, s Scope) []*Expr {
 	if s.Type != "" {
-		parts = append(parts, &Expr{Op: Is, Name: s.Type, Args: []*Expr{{Op: op}}})
+		parts = append(parts, &Expr{Op: Is, Name: s.Type, Args: []*Expr{limited[op]}})
 	}
 	if s.Is != (sallyport.UID{}) {
-		parts = append(parts, &Expr{Op: Equal, Args: []*Expr{{Op: op}, entityConst(s.Is)}})
+		parts = append(parts, &Expr{Op: Equal, Args: []*Expr{limited[op], entityConst(s.Is)}})
 	}
 	return parts
 }
@@ -42,8 +50,11 @@ func within(parts []*Expr, op Op, s Scope) []*Expr {
 	if s.In == (sallyport.UID{}) {
 		return parts
 	}
-	return append(parts, &Expr{Op: In, Args: []*Expr{{Op: op}, entityConst(s.In)}})
+	return append(parts, &Expr{Op: In, Args: []*Expr{limited[op], entityConst(s.In)}})
 }
+
+// limited are the nodes of the variables that scopes limit.
+var limited = map[Op]*Expr{Principal: {Op: Principal}, Resource: {Op: Resource}}
 
 func entityConst(u sallyport.UID) *Expr {
 	return &Expr{Op: Const, Value: sallyport.EntityValue(u)}
@@ -63,6 +74,9 @@ func conjunction(parts []*Expr) *Expr {
 
 // attributesOf appends the attributes of a variable that e reads.
 func attributesOf(variable Op, e *Expr, names []string) []string {
+	if e == nil {
+		return names
+	}
 	if (e.Op == Attr || e.Op == Has) && e.Args[0].Op == variable {
 		return append(names, e.Name)
 	}

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/sallyport-auth/sallyport"
 )
@@ -122,16 +123,21 @@ type Rule struct {
 
 	Annotations map[string]string
 
-	at    string // Source, written once
-	whole *Expr  // Condition, made once
-	owner *Rule  // the rule that at and whole were made for: a copy may be changed
+	made *made // what a set has made of it, if that is of this rule: a copy may be changed
+}
+
+// A made is what is made of a rule once.
+type made struct {
+	of    *Rule
+	at    string // Source, written
+	whole atomic.Pointer[Expr]
 }
 
 // At is where the rule stands, as messages have it. Of a rule in a [Set] it does
 // not allocate.
 func (r *Rule) At() string {
-	if r.owner == r {
-		return r.at
+	if r.made != nil && r.made.of == r {
+		return r.made.at
 	}
 	return r.Source.String()
 }

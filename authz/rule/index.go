@@ -2,6 +2,7 @@ package rule
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport"
 )
@@ -172,29 +173,54 @@ func (s *shelf) first(env *Env) *Rule {
 
 // Literals find rules by a principal or a resource that they name.
 type literals struct {
-	is, in map[string][]keyed // by identifier: hashing a type beside it takes twice as long
+	is, in named
 	all    []*compiled
 	within []*compiled // those of in
 }
 
-// A keyed is a rule under one of its keys.
-type keyed struct {
-	key sallyport.UID
-	*compiled
+// Named are rules by an entity that they name. Types are few, and are told apart
+// faster than they are hashed.
+type named []sameType
+
+type sameType struct {
+	typ   string
+	rules map[string][]*compiled // by identifier
+}
+
+func (n *named) add(u sallyport.UID, c *compiled) {
+	i := slices.IndexFunc(*n, func(s sameType) bool { return s.typ == u.Type })
+	if i < 0 {
+		i, *n = len(*n), append(*n, sameType{u.Type, map[string][]*compiled{}})
+	}
+	rules := (*n)[i].rules
+	rules[u.ID] = append(rules[u.ID], c)
+}
+
+// first returns the first rule that names u and fires.
+func (n named) first(env *Env, u sallyport.UID) *Rule {
+	for i := range n {
+		if n[i].typ != u.Type {
+			continue
+		}
+		for _, c := range n[i].rules[u.ID] {
+			if c.fires(env, c.rest) {
+				return c.rule
+			}
+		}
+		return nil
+	}
+	return nil
 }
 
 func (l *literals) add(c *compiled) {
 	l.all = append(l.all, c)
-	m := &l.is
+	to := &l.is
 	if c.keys.place >= principalIn {
-		m = &l.in
+		to = &l.in
 		l.within = append(l.within, c)
 	}
-	if *m == nil {
-		*m = map[string][]keyed{}
-	}
 	for _, u := range c.keys.uids {
-		(*m)[u.ID] = append((*m)[u.ID], keyed{u, c})
+		to.add(u, c)
 	}
 }
 
@@ -203,23 +229,18 @@ func (l *literals) first(env *Env, who Entity) *Rule {
 		return firstOf(env, l.all)
 	}
 	u := who.UID()
-	if l.is != nil {
-		if r := firstKeyed(env, l.is[u.ID], u); r != nil {
-			return r
-		}
-	}
-	if l.in == nil {
-		return nil
+	if r := l.is.first(env, u); r != nil || l.in == nil {
+		return r
 	}
 	ancestry, ok := who.(Ancestry)
 	if !ok {
 		return firstOf(env, l.within)
 	}
-	if r := firstKeyed(env, l.in[u.ID], u); r != nil {
+	if r := l.in.first(env, u); r != nil {
 		return r
 	}
 	for _, a := range ancestry.Ancestors() {
-		if r := firstKeyed(env, l.in[a.ID], a); r != nil {
+		if r := l.in.first(env, a); r != nil {
 			return r
 		}
 	}
@@ -230,15 +251,6 @@ func firstOf(env *Env, rules []*compiled) *Rule {
 	for _, c := range rules {
 		if c.fires(env, c.full) {
 			return c.rule
-		}
-	}
-	return nil
-}
-
-func firstKeyed(env *Env, rules []keyed, key sallyport.UID) *Rule {
-	for i := range rules {
-		if k := &rules[i]; k.key == key && k.fires(env, k.rest) {
-			return k.rule
 		}
 	}
 	return nil

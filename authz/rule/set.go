@@ -53,7 +53,7 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 			continue
 		}
 		ids[r.ID] = r
-		r.at, r.whole, r.owner = r.Source.String(), Condition(r), r
+		r.made = &made{of: r, at: r.Source.String()}
 		compiled := newCompiled(r, i)
 		if r.Actions == nil {
 			every.add(compiled)
