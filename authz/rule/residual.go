@@ -244,7 +244,23 @@ func (r *residual) apply(e *Expr, args ...*Expr) *Expr {
 	case r.aboutEntity(e) && r.maybeResource(args[0].Value):
 		return e.with(args...)
 	}
+	switch e.Op { // the commonest, without a tree and an error that nobody reads
+	case Equal:
+		return known(equality(args[0].Value, args[1].Value))
+	case Less, LessEqual:
+		return known(ordered(e.Op, &args[0].Value, &args[1].Value))
+	}
 	return r.eval(e.with(args...))
+}
+
+func known(t Truth) *Expr {
+	switch t {
+	case True:
+		return constTrue
+	case False:
+		return constFalse
+	}
+	return constNeither
 }
 
 func (r *residual) eval(e *Expr) *Expr {
