@@ -35,8 +35,7 @@ const (
 // neither they, nor a rule, nor a role names, the document says no.
 func (p *Policy) Abilities(ctx context.Context, q sallyport.Query, types []sallyport.AnyType, actions ...string) (*ability.Document, error) {
 	q.Action, q.Resource = "", sallyport.Resource{}
-	e := p.evaluate(&q, p.inForce(&q))
-	defer e.done()
+	e := p.evaluate(&q, p.inForce(&q)) // never done: the document holds on to its values
 	a := &abilities{e: e, doc: &ability.Document{
 		Expires: e.time().Add(abilityLife), Principal: e.who.UID(), Scopes: permissionsAmong(q.Principal.Scopes),
 		Types: make(map[string]*ability.Type, len(types)),

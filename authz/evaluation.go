@@ -32,7 +32,9 @@ var evaluations = sync.Pool{New: func() any {
 	return e
 }}
 
-// evaluate prepares q to be decided by what is in force. End it with done.
+// evaluate prepares q to be decided by what is in force. End it with done, unless
+// a value that it was asked for is kept: some of them share its memory, and would
+// become the next principal's.
 func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
 	e := evaluations.Get().(*evaluation)
 	e.policy, e.query, e.inForce = p, *q, now

@@ -47,8 +47,7 @@ func (p *Policy) Explain(ctx context.Context, q sallyport.Query) (Explanation, e
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := p.evaluate(&q, p.inForce(&q))
-	defer e.done()
+	e := p.evaluate(&q, p.inForce(&q)) // never done: the traces hold on to its values
 	x := Explanation{Decision: d, Rules: e.rules.Explain(&e.env)}
 	if x.Steps, err = e.steps(ctx); err != nil {
 		return Explanation{}, err

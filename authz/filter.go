@@ -19,8 +19,7 @@ const maxGranted = 5_000
 // reads what no column holds, or if the principal has been granted the action on
 // more than 5,000 objects one by one.
 func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
-	e := p.evaluate(&q, p.inForce(&q))
-	defer e.done()
+	e := p.evaluate(&q, p.inForce(&q)) // never done: the condition may hold on to its values
 	f, err := e.filter(ctx, t)
 	if err != nil || f == nil {
 		return sallyport.Where{}, err
