@@ -141,18 +141,21 @@ func (s *Service) DeleteOrganization(ctx context.Context, id string, o Origin) e
 // Organization returns the organization with that id or slug.
 func (s *Service) Organization(ctx context.Context, idOrSlug string) (out org.Organization, err error) {
 	err = s.Store.View(ctx, func(tx Tx) error {
-		if org.IsID(idOrSlug) {
-			out, err = tx.Organizations.ByID(ctx, idOrSlug)
-			return err
-		}
-		slug, malformed := org.Slug(idOrSlug)
-		if malformed != nil {
-			return org.ErrNotFound
-		}
-		out, err = tx.Organizations.BySlug(ctx, slug)
+		out, err = organization(ctx, tx, idOrSlug)
 		return err
 	})
 	return out, err
+}
+
+func organization(ctx context.Context, tx Tx, idOrSlug string) (org.Organization, error) {
+	if org.IsID(idOrSlug) {
+		return tx.Organizations.ByID(ctx, idOrSlug)
+	}
+	slug, err := org.Slug(idOrSlug)
+	if err != nil {
+		return org.Organization{}, org.ErrNotFound
+	}
+	return tx.Organizations.BySlug(ctx, slug)
 }
 
 // Organizations returns organizations in order of slug.

@@ -17,7 +17,7 @@ import (
 type SignIn struct {
 	Identifier string // user name, or verified address
 	Password   string
-	Org        string // in which the session is to act; "" = none
+	Org        string // slug or id of the organization to act in; "" = none
 	// WithTokens asks for an access and a refresh token. Otherwise the session's
 	// cookie is the only credential.
 	WithTokens bool
@@ -100,15 +100,12 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 // start creates the session, and the family of its refresh tokens if there are
 // to be tokens, for a user whose row this transaction holds.
 func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.Position, now time.Time, o Origin) (*SignedIn, *token.Family, error) {
-	st, err := standing(ctx, tx, u.ID, in.Org)
-	if err == nil && st.Org != in.Org {
-		err = org.ErrNotMember
-	}
+	st, err := standingIn(ctx, tx, u.ID, in.Org)
 	if err != nil {
 		return nil, nil, err
 	}
 	sess, cookie := s.Timeouts.New(u.ID, now)
-	sess.Org = in.Org
+	sess.Org = st.Org
 	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = []string{"pwd"}, 1, now, p
 	sess.UserAgent = clip(o.UserAgent)
 	if o.Address.IsValid() {
@@ -127,9 +124,30 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.
 	}
 	o.Actor = u.ID
 	e := o.Entry("user.sign_in", u.ID, now)
-	e.Org, e.Detail = in.Org, map[string]string{"method": "pwd", "session": sess.ID}
+	e.Org, e.Detail = sess.Org, map[string]string{"method": "pwd", "session": sess.ID}
 	out := &SignedIn{User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie}
 	return out, family, tx.Audit.Append(ctx, e)
+}
+
+// standingIn returns what a user has now, everywhere and in the organization of
+// that slug or id ("" = none), or [org.ErrNotMember] if they are no member or there
+// is none. Only who has proved who they are may ask: it would tell others.
+func standingIn(ctx context.Context, tx Tx, user, idOrSlug string) (st authz.Standing, err error) {
+	var o org.Organization
+	if idOrSlug != "" {
+		o, err = organization(ctx, tx, idOrSlug)
+	}
+	if errors.Is(err, org.ErrNotFound) {
+		err = org.ErrNotMember
+	}
+	if err != nil {
+		return st, err
+	}
+	st, err = standing(ctx, tx, user, o.ID)
+	if err == nil && st.Org != o.ID {
+		err = org.ErrNotMember
+	}
+	return st, err
 }
 
 // mint adds the tokens of a family, if there is one, once everything is committed.

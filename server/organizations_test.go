@@ -136,6 +136,48 @@ func TestATokenActsWhereItsSessionDid(t *testing.T) {
 	}
 }
 
+func TestASignInActsInAnOrganization(t *testing.T) {
+	h := open(t)
+	boss := h.admin()
+	acme, beta := h.organization(boss, "acme"), h.organization(boss, "beta")
+	ann := h.program("ann")
+	boss.do("PUT", api+"/organizations/"+acme+"/members/"+ann.id).want(204)
+	for _, c := range []struct {
+		it, password, org string
+		status            int
+		code              string
+		acts              string
+	}{
+		{"by slug", pass, "acme", 200, "", acme},
+		{"by slug in capitals", pass, "ACME", 200, "", acme},
+		{"by id", pass, acme, 200, "", acme},
+		{"in none", pass, "", 200, "", ""},
+		{"not where they are no member", pass, "beta", 403, "forbidden", ""},
+		{"not where they are no member, by id", pass, beta, 403, "forbidden", ""},
+		{"not where nothing is", pass, "gamma", 403, "forbidden", ""},
+		{"not in what cannot be one", pass, "../acme", 403, "forbidden", ""},
+		{"a wrong password is that, for a member", pass + "!", "acme", 401, "invalid_credentials", ""},
+		{"a wrong password is that, for others", pass + "!", "beta", 401, "invalid_credentials", ""},
+		{"a wrong password is that, for nothing", pass + "!", "gamma", 401, "invalid_credentials", ""},
+	} {
+		t.Run(c.it, func(t *testing.T) {
+			h.T = t
+			a := h.nobody().do("POST", "/auth/login", fmt.Sprintf(`{"username":"ann","password":%q,"org":%q}`, c.password, c.org))
+			if c.status != 200 {
+				a.want(c.status, c.code)
+				return
+			}
+			var got tokens
+			a.want(200).into(&got)
+			var me struct{ Org string }
+			ann.bearer(got.Access).do("GET", "/auth/me").want(200).into(&me)
+			if me.Org != c.acts {
+				t.Errorf("acts in %q", me.Org)
+			}
+		})
+	}
+}
+
 func TestAnInvitation(t *testing.T) {
 	h := open(t)
 	boss := h.admin()

@@ -5,12 +5,14 @@ package login
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/shown"
@@ -53,6 +55,7 @@ type signInRequest struct {
 	Username   string `json:"username"`
 	Email      string `json:"email"`
 	Password   string `json:"password"`
+	Org        string `json:"org"` // slug or id
 	Mode       string `json:"mode"`
 	ReturnTo   string `json:"return_to"` // of the page
 }
@@ -96,8 +99,11 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return h.Pages.Failed(w, r, "login", err, again)
 	}
 	out, err := h.Accounts.SignIn(r.Context(), account.SignIn{
-		Identifier: name, Password: in.Password, WithTokens: in.Mode != modeCookie,
+		Identifier: name, Password: in.Password, Org: in.Org, WithTokens: in.Mode != modeCookie,
 	}, exchange.Origin(h.Gate, r))
+	if errors.Is(err, org.ErrNotMember) {
+		err = sallyport.Forbidden("forbidden", "You are not a member of this organization, or there is none.")
+	}
 	if err != nil {
 		return h.Pages.Failed(w, r, "login", err, again)
 	}

@@ -14,7 +14,7 @@ var signIn = group{
 			route: "POST {base}/login", id: "signIn", summary: "Sign in with a password", form: true,
 			body:    read(ref("SignIn")),
 			answers: []answer{shows(200, ref("SignedIn"), "Signed in. A session that the browser had before is ended.")},
-			refuses: []refusal{invalidCredentials, rateLimited},
+			refuses: []refusal{invalidCredentials, forbidden, rateLimited},
 		},
 		{
 			route: "POST {base}/refresh", id: "refresh", summary: "Get the next pair of tokens",
@@ -39,6 +39,7 @@ var signIn = group{
 				may("username", text),
 				may("email", text),
 				must("password", secret),
+				may("org", text.says("Slug or id of an organization that you are a member of, to act in it. Left out: none.")),
 			}, holding...)...).exactlyOne("identifier", "username", "email")},
 		{"Registration", body(append(
 			[]property{
