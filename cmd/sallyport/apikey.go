@@ -18,6 +18,7 @@ type apikeyAdd struct {
 	User    string   `required:"" placeholder:"USER" help:"Whose key it is: it may do what they may, within its scopes."`
 	Name    string   `required:"" placeholder:"NAME" help:"What it is for."`
 	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may do at most, such as post:read; can be repeated."`
+	Org     string   `placeholder:"ORG" help:"Organization (slug or id) in which it acts, while the user is a member. Default: none."`
 	Expires string   `placeholder:"DURATION" help:"When it ends, such as 90d. Default: never."`
 }
 
@@ -42,12 +43,20 @@ func (c *apikeyAdd) Run(ctx context.Context, p *program) error {
 		if u.Status != account.Active {
 			return answer{}, fmt.Errorf("%s is disabled", title(u))
 		}
+		acting := ""
+		if c.Org != "" {
+			o, _, err := in.membership(ctx, c.Org, u.ID)
+			if err != nil {
+				return answer{}, err
+			}
+			want.Org, acting = o.ID, " in "+o.Slug
+		}
 		k, plain, err := in.Accounts.CreateKey(ctx, u.ID, want, origin)
 		if err != nil {
 			return answer{}, err
 		}
 		if !p.JSON {
-			p.note("API key %q of %s (%s). It is shown this once:", k.Name, title(u), k.ID)
+			p.note("API key %q of %s%s (%s). It is shown this once:", k.Name, title(u), acting, k.ID)
 		}
 		return say(shown.NewAPIKey(k, plain), "%s", plain), nil
 	})
@@ -72,11 +81,11 @@ func (c *apikeyList) Run(ctx context.Context, p *program) error {
 		for _, k := range keys {
 			out.Items = append(out.Items, shown.NewAPIKey(k, ""))
 			rows = append(rows, []string{
-				k.Name, strings.Join(k.Scopes, ", "), "…" + k.Last4, date(k.CreatedAt), momentOr(k.ExpiresAt, "never"), momentOr(k.LastUsedAt, "never"), k.ID,
+				k.Name, in.organizationText(ctx, k.Org), strings.Join(k.Scopes, ", "), "…" + k.Last4, date(k.CreatedAt), momentOr(k.ExpiresAt, "never"), momentOr(k.LastUsedAt, "never"), k.ID,
 			})
 		}
 		return table(out, title(u)+" has no API keys",
-			[]string{"NAME", "SCOPES", "ENDS IN", "CREATED", "EXPIRES", "LAST USED", "ID"}, rows), nil
+			[]string{"NAME", "ACTS IN", "SCOPES", "ENDS IN", "CREATED", "EXPIRES", "LAST USED", "ID"}, rows), nil
 	})
 }
 

@@ -27,11 +27,12 @@ const (
 )
 
 // A bell is the socket by which commands tell the running server that they
-// changed something. Whoever connects is answered "ok <position>" once the
+// changed something. Whoever connects is answered "ok <position> <base URL>" once the
 // server acts on everything up to there, or "error: …".
 type bell struct {
 	listener net.Listener
 	srv      *server.Server
+	base     string // URL at which people reach the server
 	store    account.Store
 	log      *slog.Logger
 	ringing  sync.WaitGroup
@@ -40,7 +41,7 @@ type bell struct {
 
 // hang puts the bell into the folder, in place of one that a server that was
 // killed has left: the caller holds the lock.
-func (f folder) hang(srv *server.Server, store account.Store, log *slog.Logger) (*bell, error) {
+func (f folder) hang(srv *server.Server, base string, store account.Store, log *slog.Logger) (*bell, error) {
 	if err := os.Remove(f.bell()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (f folder) hang(srv *server.Server, store account.Store, log *slog.Logger) 
 		}
 		return nil, err
 	}
-	return &bell{listener: l, srv: srv, store: store, log: log, slots: make(chan struct{}, bellCalls)}, nil
+	return &bell{listener: l, srv: srv, base: base, store: store, log: log, slots: make(chan struct{}, bellCalls)}, nil
 }
 
 // maxSocketPath is how long the path of a socket may be everywhere: 104 bytes
@@ -116,7 +117,7 @@ func (b *bell) call(ctx context.Context, c net.Conn) {
 		fmt.Fprintf(c, "error: %s\n", sentence(err))
 		return
 	}
-	fmt.Fprintf(c, "ok %s\n", position)
+	fmt.Fprintf(c, "ok %s %s\n", position, b.base)
 }
 
 // obey returns a position up to which the server acts on the log.
@@ -141,31 +142,35 @@ func (b *bell) takeDown(f folder) {
 }
 
 // ring returns once the server that runs on the folder acts on everything that
-// has been changed by now, at once if none runs.
-func (f folder) ring(ctx context.Context) error {
+// has been changed by now, with the URL at which people reach it; at once, with
+// none, if none runs.
+func (f folder) ring(ctx context.Context) (base string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bellWait)
 	defer cancel()
 	var c net.Conn
-	err := f.withSocket(func(path string) (err error) {
+	err = f.withSocket(func(path string) (err error) {
 		var d net.Dialer
 		c, err = d.DialContext(ctx, "unix", path)
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer c.Close()
 	deadline, _ := ctx.Deadline()
 	c.SetDeadline(deadline)
 	line, err := bufio.NewReader(c).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("no answer: %w", err)
+		return "", fmt.Errorf("no answer: %w", err)
 	}
-	if line = strings.TrimSpace(line); !strings.HasPrefix(line, "ok ") {
-		return errors.New(strings.TrimPrefix(line, "error: "))
+	line = strings.TrimSpace(line)
+	told, ok := strings.CutPrefix(line, "ok ")
+	if !ok {
+		return "", errors.New(strings.TrimPrefix(line, "error: "))
 	}
-	return nil
+	_, base, _ = strings.Cut(told, " ")
+	return base, nil
 }

@@ -23,6 +23,24 @@ type commandLine struct {
 		} `cmd:"" help:"The roles of a user."`
 	} `cmd:"" help:"Accounts."`
 
+	Org struct {
+		Add    orgAdd    `cmd:"" help:"Make an organization."`
+		List   orgList   `cmd:"" help:"List organizations."`
+		Show   orgShow   `cmd:"" help:"Show one organization."`
+		Set    orgSet    `cmd:"" help:"Change the slug, name or plan of an organization."`
+		Delete orgDelete `cmd:"" help:"Remove an organization, with its memberships, invitations, roles and grants."`
+		Member struct {
+			Add    orgMemberAdd    `cmd:"" help:"Make a user a member."`
+			Remove orgMemberRemove `cmd:"" help:"End a membership, with the roles in the organization."`
+			List   orgMemberList   `cmd:"" help:"List the members of an organization."`
+		} `cmd:"" help:"Who is in an organization."`
+		Invite     orgInvite `cmd:"" help:"Invite somebody by address; the link is shown this once."`
+		Invitation struct {
+			List   orgInvitationList   `cmd:"" help:"List the invitations that can still be accepted."`
+			Revoke orgInvitationRevoke `cmd:"" help:"Take an invitation back."`
+		} `cmd:"" help:"Invitations to an organization."`
+	} `cmd:"" help:"Organizations, their members and invitations."`
+
 	Role struct {
 		Set    roleSet    `cmd:"" help:"Create a role or replace its definition."`
 		List   roleList   `cmd:"" help:"List roles."`

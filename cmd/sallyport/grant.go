@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
-	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server/exchange"
@@ -180,10 +178,7 @@ func (in *installation) grantee(ctx context.Context, text string) (authz.Grantee
 		return authz.Grantee{Kind: authz.RoleGrantee, ID: name}, "role " + name, in.rolesExist(ctx, name)
 	}
 	if slug, ok := strings.CutPrefix(text, "org:"); ok {
-		o, err := in.Accounts.Organization(ctx, slug)
-		if errors.Is(err, org.ErrNotFound) {
-			err = fmt.Errorf("there is no organization %q", slug)
-		}
+		o, err := in.organization(ctx, slug)
 		return authz.Grantee{Kind: authz.OrganizationGrantee, ID: o.ID}, "organization " + o.Slug, err
 	}
 	u, err := in.named(ctx, text)
@@ -196,10 +191,7 @@ func (in *installation) granteeText(ctx context.Context, g authz.Grantee) string
 	case authz.RoleGrantee:
 		return "role:" + g.ID
 	case authz.OrganizationGrantee:
-		if o, err := in.Accounts.Organization(ctx, g.ID); err == nil {
-			return "org:" + o.Slug
-		}
-		return "org:" + g.ID
+		return "org:" + in.organizationText(ctx, g.ID)
 	}
 	if u, err := in.Accounts.User(ctx, g.ID); err == nil {
 		return title(u)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
@@ -54,7 +55,7 @@ func (p *program) change(ctx context.Context, e existence, do func(*installation
 		if err != nil {
 			return err
 		}
-		if err := in.folder.ring(ctx); err != nil {
+		if _, err := in.folder.ring(ctx); err != nil {
 			p.note("sallyport: the change is made, but the running server has not confirmed yet that it acts on it: %s", sentence(err))
 		}
 		return p.print(a)
@@ -210,6 +211,22 @@ func checkArgument(database string) error {
 			"put the URL into SALLYPORT_STORE__DATABASE, into a file that SALLYPORT_STORE__DATABASE_FILE names, or into the configuration")
 	}
 	return nil
+}
+
+// reachedAt returns the URL at which people reach the server, without a slash at
+// its end: what the server that runs says, else what the settings do.
+func (in *installation) reachedAt(ctx context.Context) (string, error) {
+	base, err := in.folder.ring(ctx)
+	if err != nil {
+		return "", fmt.Errorf("asking the running server for its address: %w", err)
+	}
+	if base == "" {
+		base = in.config.Server.BaseURL
+	}
+	if base == "" {
+		return "", errors.New("a link needs to say where people reach the server, which does not run: start it, or set server.base_url (SALLYPORT_SERVER__BASE_URL)")
+	}
+	return strings.TrimSuffix(base, "/"), nil
 }
 
 // named returns the user of that name, address or id.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -26,7 +25,8 @@ type who struct {
 
 type userAdd struct {
 	Username string   `required:"" placeholder:"NAME" help:"Name to sign in with."`
-	Email    string   `placeholder:"ADDRESS" help:"E-mail address; it counts as not proved."`
+	Email    string   `placeholder:"ADDRESS" help:"E-mail address; it counts as not proved, unless you say so."`
+	Verified bool     `name:"email-verified" help:"You vouch that the address is theirs: they can sign in with it, and accept invitations to it."`
 	Role     []string `placeholder:"ROLE" sep:"none" help:"Role, instead of the default ones; can be repeated."`
 	passwordFlags
 }
@@ -36,6 +36,9 @@ func (*userAdd) Help() string {
 }
 
 func (c *userAdd) Run(ctx context.Context, p *program) error {
+	if c.Verified && c.Email == "" {
+		return misused("--email-verified: which address? Give --email")
+	}
 	word, err := p.password(c.passwordFlags)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (c *userAdd) Run(ctx context.Context, p *program) error {
 			return answer{}, err
 		}
 		u, err := in.Accounts.Add(ctx, account.Registration{
-			Username: c.Username, Email: c.Email, Password: word, Roles: c.Role,
+			Username: c.Username, Email: c.Email, EmailVerified: c.Verified, Password: word, Roles: c.Role,
 		}, origin)
 		if err != nil {
 			return answer{}, err
@@ -76,18 +79,14 @@ func withRoles(roles []string) string {
 }
 
 type userList struct {
-	Limit  int    `default:"50" placeholder:"N" help:"How many at most, up to 1000. Default: 50."`
-	Cursor string `placeholder:"CURSOR" help:"Go on after the page that ended with it."`
+	paging
 	Status string `placeholder:"STATUS" help:"Only active or disabled ones."`
 	Query  string `placeholder:"TEXT" help:"Only those whose name, address or id begins with it."`
 }
 
-// maxList is how much one answer may hold.
-const maxList = 1000
-
 func (c *userList) Run(ctx context.Context, p *program) error {
-	if c.Limit < 1 || c.Limit > maxList {
-		return misused("--limit: expected a whole number from 1 to %d", maxList)
+	if err := c.check(); err != nil {
+		return err
 	}
 	status := account.Status(c.Status)
 	if status != "" && status != account.Active && status != account.Disabled {
@@ -113,13 +112,7 @@ func usersTable(page exchange.List[shown.User]) answer {
 	for _, u := range page.Items {
 		rows = append(rows, []string{u.Username, orDash(u.Email), orDash(strings.Join(u.Roles, ", ")), string(u.Status), date(u.CreatedAt), u.ID})
 	}
-	a := table(page, "no users", []string{"NAME", "EMAIL", "ROLES", "STATUS", "CREATED", "ID"}, rows)
-	return answer{a.v, func(w io.Writer) {
-		a.text(w)
-		if page.NextCursor != "" {
-			fmt.Fprintf(w, "\nThere are more: --cursor %s\n", page.NextCursor)
-		}
-	}}
+	return goesOn(table(page, "no users", []string{"NAME", "EMAIL", "ROLES", "STATUS", "CREATED", "ID"}, rows), page.NextCursor)
 }
 
 type userShow struct{ who }
@@ -199,31 +192,49 @@ type identified struct {
 	ID string `json:"id"`
 }
 
-type userRoleAdd struct {
+// whichRole is a role of a user, everywhere or in an organization.
+type whichRole struct {
 	who
 	Role string `arg:"" help:"Name of the role."`
+	Org  string `placeholder:"ORG" help:"Only in this organization (slug or id), of which they are a member. Default: everywhere."`
 }
+
+type userRoleAdd struct{ whichRole }
 
 func (c *userRoleAdd) Run(ctx context.Context, p *program) error {
-	return c.change(ctx, p, "%s has the role "+escape(c.Role)+" now", func(in *installation, u account.User) error {
-		if err := in.rolesExist(ctx, c.Role); err != nil {
-			return err
-		}
-		return in.Accounts.Assign(ctx, u.ID, c.Role, "", origin)
-	})
+	return c.change(ctx, p, "has the role "+escape(c.Role)+" now", (*account.Service).Assign)
 }
 
-type userRoleRemove struct {
-	who
-	Role string `arg:"" help:"Name of the role."`
-}
+type userRoleRemove struct{ whichRole }
 
 func (c *userRoleRemove) Run(ctx context.Context, p *program) error {
-	return c.change(ctx, p, "%s no longer has the role "+escape(c.Role), func(in *installation, u account.User) error {
+	return c.change(ctx, p, "no longer has the role "+escape(c.Role), (*account.Service).Unassign)
+}
+
+// change gives or takes the role, and shows the user as they are then: of an
+// organization, the member.
+func (c *whichRole) change(ctx context.Context, p *program, text string, do func(s *account.Service, ctx context.Context, user, role, organization string, o account.Origin) error) error {
+	if c.Org == "" {
+		return c.who.change(ctx, p, "%s "+text, func(in *installation, u account.User) error {
+			if err := in.rolesExist(ctx, c.Role); err != nil {
+				return err
+			}
+			return do(in.Accounts, ctx, u.ID, c.Role, "", origin)
+		})
+	}
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
 		if err := in.rolesExist(ctx, c.Role); err != nil {
-			return err
+			return answer{}, err
 		}
-		return in.Accounts.Unassign(ctx, u.ID, c.Role, "", origin)
+		o, m, err := in.membership(ctx, c.Org, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		if err := do(in.Accounts, ctx, m.User.ID, c.Role, o.ID, origin); err != nil {
+			return answer{}, err
+		}
+		_, m, err = in.membership(ctx, o.ID, m.User.ID)
+		return say(shown.NewMember(m), "%s "+text+" in %s", title(m.User), o.Slug), err
 	})
 }
 

@@ -79,6 +79,7 @@ var ownAccount = group{
 			must("id", text),
 			may("key", secret.says("Once, when it is made.")),
 			must("name", text),
+			may("org", text.says("Id of the organization in which it acts.")),
 			must("scopes", listOf(ref("Permission"))),
 			must("last4", text),
 			must("created_at", moment),

@@ -54,6 +54,7 @@ type APIKey struct {
 	ID         string     `json:"id"`
 	Key        string     `json:"key,omitempty"` // once, when it is made
 	Name       string     `json:"name"`
+	Org        string     `json:"org,omitempty"` // id of the organization in which it acts
 	Scopes     []string   `json:"scopes"`
 	Last4      string     `json:"last4"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -64,7 +65,7 @@ type APIKey struct {
 // NewAPIKey shows k; plain is the key itself when it was just made, and otherwise
 // empty.
 func NewAPIKey(k apikey.Key, plain string) APIKey {
-	return APIKey{k.ID, plain, k.Name, List(k.Scopes), k.Last4, k.CreatedAt.UTC(), Moment(k.ExpiresAt), Moment(k.LastUsedAt)}
+	return APIKey{k.ID, plain, k.Name, k.Org, List(k.Scopes), k.Last4, k.CreatedAt.UTC(), Moment(k.ExpiresAt), Moment(k.LastUsedAt)}
 }
 
 // A SigningKey is how a signing key is shown: its public half.
