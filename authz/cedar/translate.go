@@ -192,19 +192,17 @@ func named(op rule.Op, name string, args ...ast.IsNode) (*rule.Expr, error) {
 	return e, nil
 }
 
+// shared are the nodes that all rules share: conditions are full of them.
+var shared = map[string]*rule.Expr{
+	"principal": made(rule.Principal), "action": made(rule.Action),
+	"resource": made(rule.Resource), "context": made(rule.Context),
+}
+
 func variable(n ast.NodeTypeVariable) (*rule.Expr, error) {
-	switch n.Name {
-	case "principal":
-		return made(rule.Principal), nil
-	case "action":
-		return made(rule.Action), nil
-	case "resource":
-		return made(rule.Resource), nil
-	case "context":
-		return made(rule.Context), nil
-	default:
-		return nil, fmt.Errorf("the variable %q is not known here", n.Name)
+	if e := shared[string(n.Name)]; e != nil {
+		return e, nil
 	}
+	return nil, fmt.Errorf("the variable %q is not known here", n.Name)
 }
 
 // isIn is "x is T in y": first whether x is a T, then, only if it is one, whether
