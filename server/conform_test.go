@@ -237,6 +237,7 @@ func driveSignIn(h *house) {
 	for _, mode := range []string{``, `,"mode":"cookie"`, `,"mode":"refresh_cookie"`} {
 		h.nobody().do("POST", "/auth/login", `{"username":"eve","password":"`+pass+`"`+mode+`}`).want(200)
 	}
+	n.do("POST", "/auth/login", `{"username":"eve","password":"`+pass+`","org":"not-hers"}`).want(403, "forbidden")
 	n.do("POST", "/auth/refresh", `{"refresh_token":"`+eve.tokens.Refresh+`"}`).want(200).into(&eve.tokens)
 	n.do("POST", "/auth/refresh", `{"refresh_token":"sp_rt_x"}`).want(401, "invalid_token")
 	n.do("POST", "/auth/refresh").want(401, "unauthenticated")
