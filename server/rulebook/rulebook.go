@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/sallyport-auth/sallyport"
@@ -27,6 +28,7 @@ type Book struct {
 	Latest func(context.Context) (authz.Version, error) // reads the version that was published last
 
 	current atomic.Pointer[Edition]
+	reading sync.Mutex // held from reading a version until it is in force
 }
 
 // An Edition is a policy that is good: read, checked against its schema, compiled.
@@ -52,8 +54,11 @@ func (b *Book) Current() *Edition {
 func (b *Book) Fixed() bool { return len(b.Own.Files) > 0 }
 
 // Load puts in force what is to be in force now: the program's own rules, or else
-// what was published last. On an error everything stays as it was.
+// what was published last. On an error everything stays as it was. An older version
+// never replaces a newer one, also if others load at the same time.
 func (b *Book) Load(ctx context.Context) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
 	v := b.Own
 	if !b.Fixed() {
 		var err error
