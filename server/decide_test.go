@@ -193,8 +193,20 @@ func TestCheckInAnOrganization(t *testing.T) {
 	if v := chief.check(about(ann.id, acme)); !v.Allowed {
 		t.Errorf("a member of one's organization: %+v", v)
 	}
-	if v := chief.check(about(boss.id, acme)); v.Allowed {
-		t.Error("who is no member may do nothing there, not even an administrator")
+	zoe := h.mailbox("zoe")
+	unknown := detail(chief.do("POST", "/auth/check", about("usr_nobody", acme)).want(400, "invalid_request"))
+	for _, stranger := range []string{boss.id, zoe.id, "zoe", "zoe@b.example"} {
+		if got := detail(chief.do("POST", "/auth/check", about(stranger, acme)).want(400, "invalid_request")); got != unknown {
+			t.Errorf("who is no member is told apart from nobody: %q, %q", got, unknown)
+		}
+	}
+	boss.do("PUT", api+"/organizations/"+acme+"/members/"+boss.id).want(204)
+	boss.do("POST", "/auth/organization", `{"org":"`+acme+`"}`).want(204)
+	if v := boss.check(about(zoe.id, acme)); v.Allowed {
+		t.Error("who is no member may do nothing there")
+	}
+	if v := chief.check(`{"action":"sheet:read","resource":{"type":"Sheet","org":"` + acme + `"},"subject":{"type":"Anonymous","id":""}}`); v.Allowed {
+		t.Error("nor who is not signed in")
 	}
 	chief.do("POST", "/auth/check", about(ann.id, beta)).want(403, "forbidden")
 	chief.do("POST", "/auth/check", `{"action":"user:read","subject":{"id":"`+boss.id+`"}}`).want(403, "forbidden")
@@ -206,6 +218,13 @@ func TestCheckInAnOrganization(t *testing.T) {
 	if v := chief.check(`{"action":"sheet:write","resource":{"type":"Sheet","id":"1","org":"` + beta + `"}}`); v.Allowed {
 		t.Error("oneself, in another")
 	}
+}
+
+// detail is what a problem says.
+func detail(a *answer) string {
+	var p struct{ Detail string }
+	a.into(&p)
+	return p.Detail
 }
 
 // A decision that was told can be looked up.

@@ -207,7 +207,11 @@ func (p *party) other(s subject, on sallyport.Resource, explain bool) (somebody,
 		return somebody{}, exchange.Invalid(`The member "subject.type" is User, Service or Anonymous.`)
 	}
 	found, err := p.meet(s)
-	if errors.Is(err, errNobody) {
+	strange := false
+	if err == nil {
+		strange, err = p.stranger(found, s, on)
+	}
+	if strange || errors.Is(err, errNobody) {
 		return somebody{}, exchange.Invalid("There is no such subject.")
 	}
 	return found, err

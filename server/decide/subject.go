@@ -63,9 +63,8 @@ func (p *party) self(s *subject) bool {
 // organization that the caller acts in, about its objects and who acts there.
 func (p *party) may(permission string, s subject, on sallyport.Resource) error {
 	var res sallyport.Resource
-	acts := sallyport.From(p.r.Context()).Org
-	if org, belongs := on.Organization(); belongs && acts != "" && org == acts && s.Org == acts {
-		res = sallyport.OrganizationResource(acts)
+	if p.inside(s, on) {
+		res = sallyport.OrganizationResource(s.Org)
 	}
 	key := permission + " " + res.ID()
 	err, known := p.allowed[key]
@@ -74,6 +73,25 @@ func (p *party) may(permission string, s subject, on sallyport.Resource) error {
 		p.allowed[key] = err
 	}
 	return err
+}
+
+// inside reports whether a question stays in the organization that the caller acts
+// in.
+func (p *party) inside(s subject, on sallyport.Resource) bool {
+	acts := sallyport.From(p.r.Context()).Org
+	org, belongs := on.Organization()
+	return belongs && acts != "" && org == acts && s.Org == acts
+}
+
+// stranger reports whether the caller may know nothing of who was found, not even
+// that there is such an account: it is no member of the organization, and the
+// caller may ask only about those who are.
+func (p *party) stranger(found somebody, s subject, on sallyport.Resource) (bool, error) {
+	if !p.inside(s, on) || found.principal.Org == s.Org || found.principal.Kind == sallyport.Anonymous {
+		return false, nil
+	}
+	d, err := p.h.Gate.Decide(p.r.Context(), checkOthers, sallyport.Resource{})
+	return !d.Allow, err
 }
 
 // meet returns who s is: what the store knows, and nothing that a request says.
