@@ -14,14 +14,52 @@ import (
 var ErrExceeds = errors.New("nobody can give or take more than they hold")
 
 // covers makes sure that whoever gives roles in an organization ("" = everywhere),
-// or takes them, holds all that they permit, within the scope of the credential.
+// or takes them, holds all that they permit, also by grants to them, within the
+// scope of the credential.
 // What counts is what the giver holds in this transaction: everywhere, or in that
 // organization if the credential acts in it. A nil giver is the system.
 func covers(ctx context.Context, tx Tx, giver *sallyport.Principal, organization string, roles []string) error {
-	if len(roles) == 0 {
+	if len(roles) == 0 || giver == nil {
 		return nil
 	}
-	return holds(ctx, tx, giver, organization, func(d *authz.Definitions) []string { return d.Permissions(roles) })
+	granted, err := grantedTo(ctx, tx, roles)
+	if err != nil {
+		return err
+	}
+	return holds(ctx, tx, giver, organization, func(d *authz.Definitions) []string { return append(d.Permissions(roles), granted...) })
+}
+
+// grantedTo returns what grants permit to whoever has the roles, on whatever
+// object.
+func grantedTo(ctx context.Context, tx Tx, roles []string) (permissions []string, err error) {
+	definitions, err := tx.Roles.Roles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inherits := make(map[string][]string, len(definitions))
+	for _, r := range definitions {
+		inherits[r.Name] = r.Inherits
+	}
+	now, reached := present(), slices.Clone(roles)
+	for i := 0; i < len(reached); i++ {
+		grants, err := tx.Grants.List(ctx, authz.GrantFilter{Grantee: authz.Grantee{Kind: authz.RoleGrantee, ID: reached[i]}}, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range grants {
+			for _, p := range g.Permissions {
+				if !slices.Contains(permissions, p) {
+					permissions = append(permissions, p)
+				}
+			}
+		}
+		for _, r := range inherits[reached[i]] {
+			if !slices.Contains(reached, r) {
+				reached = append(reached, r)
+			}
+		}
+	}
+	return permissions, nil
 }
 
 // coversPermissions is covers for permissions by name.

@@ -285,3 +285,39 @@ func TestGrantsPage(t *testing.T) {
 		h.wants(err, authz.ErrFilter, "a filter without type")
 	})
 }
+
+// A role may permit nothing, and yet be worth much by what was granted to it.
+func TestNobodyGivesARoleThatWasGrantedMoreThanTheyHold(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		u := h.member().User
+		h.must(h.Assign(t.Context(), u.ID, "moderator", "", origin("")))
+		for _, r := range []authz.Role{{Name: "keeper"}, {Name: "heir", Inherits: []string{"keeper"}}, {Name: "sweeper"}} {
+			h.must(h.PutRole(t.Context(), r, nil, origin("")))
+		}
+		h.must(h.Grant(t.Context(), postGrant(authz.RoleGrantee, "keeper"), origin("")))
+		sweeps := postGrant(authz.RoleGrantee, "sweeper")
+		sweeps.Permissions = []string{"post:delete"}
+		h.must(h.Grant(t.Context(), sweeps, origin("")))
+		o := given(h.giver(u.ID, ""))
+		add := func(role string) error {
+			_, err := h.Add(t.Context(), account.Registration{Username: newName(), Roles: []string{role}}, o)
+			return err
+		}
+		for _, c := range []struct {
+			name string
+			do   func() error
+			want error
+		}{
+			{"the role", func() error { return h.Assign(t.Context(), u.ID, "keeper", "", o) }, account.ErrExceeds},
+			{"one that inherits it", func() error { return h.Assign(t.Context(), u.ID, "heir", "", o) }, account.ErrExceeds},
+			{"to a new user", func() error { return add("heir") }, account.ErrExceeds},
+			{"by a definition", func() error {
+				return h.PutRole(t.Context(), authz.Role{Name: "moderator", Inherits: []string{"member", "heir"}}, nil, o)
+			}, account.ErrExceeds},
+			{"one that was granted what the giver holds", func() error { return h.Assign(t.Context(), u.ID, "sweeper", "", o) }, nil},
+			{"that one, to a new user", func() error { return add("sweeper") }, nil},
+		} {
+			h.wants(c.do(), c.want, "giving %s", c.name)
+		}
+	})
+}

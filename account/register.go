@@ -56,8 +56,9 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 }
 
 // Add creates an account on an administrator's behalf. With no roles named it
-// gets the default ones.
+// gets the default ones. [ErrExceeds] if o.Giver holds less than the roles named.
 func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, error) {
+	given := in.Roles
 	if in.Roles == nil {
 		in.Roles = s.DefaultRoles
 	}
@@ -65,7 +66,13 @@ func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, err
 	if err != nil {
 		return User{}, err
 	}
-	if err := s.Store.Update(ctx, func(tx Tx) error { return d.create(ctx, tx, "user.add", o) }); err != nil {
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		if err := covers(ctx, tx, o.Giver, "", given); err != nil {
+			return err
+		}
+		return d.create(ctx, tx, "user.add", o)
+	})
+	if err != nil {
 		return User{}, err
 	}
 	return d.user, nil

@@ -101,13 +101,19 @@ func (s *Service) overlay(ctx context.Context, tx Tx, user, organization string,
 // PutRole creates a role or replaces its definition. A definition that does not
 // compile with the others, such as a cycle of inheritance, is an [InvalidError].
 // unless is asked inside the transaction, with the definition in force or nil, and
-// its error refuses the change; nil never refuses.
+// its error refuses the change; nil never refuses. [ErrExceeds] if o.Giver holds
+// less than the roles that it inherits.
 func (s *Service) PutRole(ctx context.Context, r authz.Role, unless func(current *authz.Role) error, o Origin) error {
 	plan := func(roles []authz.Role) ([]authz.Role, error) {
 		others, current := without(roles, r.Name)
 		return append(others, r), ask(unless, current)
 	}
-	return s.redefine(ctx, "role.put", r.Name, o, plan, func(tx Tx) error { return tx.Roles.PutRole(ctx, r) })
+	return s.redefine(ctx, "role.put", r.Name, o, plan, func(tx Tx) error {
+		if err := covers(ctx, tx, o.Giver, "", r.Inherits); err != nil {
+			return err
+		}
+		return tx.Roles.PutRole(ctx, r)
+	})
 }
 
 // DeleteRole removes a role, also from everybody who has it, and with it the grants
