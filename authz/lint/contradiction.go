@@ -2,6 +2,7 @@ package lint
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz/rule"
@@ -10,14 +11,11 @@ import (
 // complete reports whether one of parts surely holds: one is the opposite of
 // another.
 func complete(parts []*rule.Expr) bool {
-	for i, a := range parts {
-		for _, b := range parts[:i] {
-			if same(opposite(a), b) || same(a, opposite(b)) {
-				return true
-			}
-		}
+	seen := make(map[string]bool, len(parts))
+	for _, p := range parts {
+		seen[p.String()] = true
 	}
-	return false
+	return slices.ContainsFunc(parts, func(p *rule.Expr) bool { return seen[opposite(p).String()] })
 }
 
 // contradict reports whether parts cannot hold together: one is the opposite of

@@ -7,8 +7,13 @@ import (
 	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
-// maxPairs bounds how many rules are held to each other.
-const maxPairs = 2_000_000
+const (
+	// maxPairs bounds how many rules are held to each other.
+	maxPairs = 2_000_000
+	// maxSteps bounds how often a condition is held to another: of the ways in which
+	// one may follow from the other there are more than anybody can wait for.
+	maxSteps = 200_000
+)
 
 // covered finds rules that change nothing: a rule of the same effect covers them,
 // or a forbid covers a permit.
@@ -16,26 +21,38 @@ func (p *Policy) covered() []Finding {
 	extents := p.extents()
 	var found []Finding
 	pairs := 0
+	look := &comparison{Policy: p}
 	for i, b := range extents {
 		for j, a := range extents {
 			if i == j || !p.actionsCover(a.rule, b.rule) {
 				continue
 			}
-			if pairs++; pairs > maxPairs {
-				return append(found, Finding{Severity: Note, Rule: "many", Text: "there are too many rules for the same actions to look at each pair of them for rules that change nothing"})
+			if pairs++; pairs > maxPairs || look.steps > maxSteps {
+				return append(found, tooMany)
 			}
-			if f, ok := p.compare(a, b, j < i); ok {
+			if f, ok := look.compare(a, b, j < i); ok {
 				found = append(found, f)
 				break
 			}
 		}
 	}
+	if look.steps > maxSteps {
+		found = append(found, tooMany)
+	}
 	return found
+}
+
+var tooMany = Finding{Severity: Note, Rule: "many", Text: "there are too many rules for the same actions, or too long ones, to look at each pair of them for rules that change nothing"}
+
+// A comparison holds rules to each other, as long as that is worth it.
+type comparison struct {
+	*Policy
+	steps int
 }
 
 // compare returns a finding about b if a makes it change nothing. Of two that
 // cover each other, the second is the one too many.
-func (p *Policy) compare(a, b *extent, first bool) (Finding, bool) {
+func (p *comparison) compare(a, b *extent, first bool) (Finding, bool) {
 	forbidden := a.rule.Effect == rule.Forbid && b.rule.Effect == rule.Permit
 	if a.rule.Effect != b.rule.Effect && !forbidden || !p.covers(a, b) {
 		return Finding{}, false
@@ -107,7 +124,7 @@ func scope(r *rule.Rule) []*rule.Expr {
 }
 
 // covers reports whether a's parts all follow from b's.
-func (p *Policy) covers(a, b *extent) bool {
+func (p *comparison) covers(a, b *extent) bool {
 	for i, part := range a.parts {
 		if slices.Contains(b.texts, a.texts[i]) {
 			continue
@@ -153,8 +170,11 @@ func (p *Policy) isGroup(x sallyport.UID) bool {
 }
 
 // implies reports whether wanted follows from given, as far as that can be told
-// from how they are written.
-func (p *Policy) implies(given, wanted *rule.Expr) bool {
+// from how they are written, and within the bound.
+func (p *comparison) implies(given, wanted *rule.Expr) bool {
+	if p.steps++; p.steps > maxSteps {
+		return false
+	}
 	switch {
 	case same(given, wanted):
 		return true

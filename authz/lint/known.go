@@ -76,6 +76,7 @@ func (k *known) join(e *rule.Expr) *rule.Expr {
 		ends, goesOn = holds, denies
 	}
 	var left []*rule.Expr
+	seen := map[string]bool{} // what is in left, as text: there may be thousands
 	for _, part := range operands(e, e.Op) {
 		part = k.of(part)
 		switch {
@@ -83,7 +84,9 @@ func (k *known) join(e *rule.Expr) *rule.Expr {
 			return truth(e.Op == rule.Or)
 		case goesOn(part):
 			continue
-		case !slices.ContainsFunc(left, func(l *rule.Expr) bool { return same(l, part) }):
+		}
+		if text := part.String(); !seen[text] {
+			seen[text] = true
 			left = append(left, part)
 		}
 		if fails(part) {
@@ -259,8 +262,11 @@ func settle(e *rule.Expr, failing bool) *rule.Expr {
 		}
 		return with(e, []*rule.Expr{arg})
 	case rule.And, rule.Or:
-		args := []*rule.Expr{settle(e.Args[0], failing), settle(e.Args[1], failing)}
-		return new(known).join(with(e, args))
+		args := operands(e, e.Op)
+		for i := range args {
+			args[i] = settle(args[i], failing)
+		}
+		return new(known).join(joined(e.Op, args))
 	case rule.If:
 		return new(known).choose(with(e, []*rule.Expr{e.Args[0], settle(e.Args[1], failing), settle(e.Args[2], failing)}))
 	}

@@ -80,20 +80,21 @@ func (p *Policy) cell(o object, id, role string) Cell {
 	if _, held := p.holder(role, id); held {
 		left = yes
 	}
-	var forbidden []*rule.Expr
+	permitted, forbidden := []*rule.Expr{left}, []*rule.Expr(nil)
 	for _, r := range p.Set.Candidates(k.action, o.Name()) {
 		if !p.concerns(k.principal, r) {
 			continue
 		}
 		fires := settle(k.of(rule.Condition(r)), r.Effect == rule.Forbid)
 		if r.Effect == rule.Permit {
-			left = k.join(&rule.Expr{Op: rule.Or, Args: []*rule.Expr{left, fires}})
+			permitted = append(permitted, fires)
 		} else {
-			forbidden = append(forbidden, fires)
+			forbidden = append(forbidden, k.of(opposite(fires)))
 		}
 	}
-	for _, fires := range forbidden {
-		left = k.join(&rule.Expr{Op: rule.And, Args: []*rule.Expr{left, k.of(opposite(fires))}})
+	left = k.of(joined(rule.Or, permitted))
+	if len(forbidden) > 0 {
+		left = k.of(joined(rule.And, append([]*rule.Expr{left}, forbidden...)))
 	}
 	c := Cell{Type: o.Name(), Action: id, Role: role, May: When, Organization: o.InOrganizations()}
 	switch {
