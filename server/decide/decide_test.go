@@ -157,6 +157,7 @@ func TestAttributesAreReadAsTheSchemaSays(t *testing.T) {
 		{"no parent", "post:join", `"folder":null,"parents":[]`, "no"},
 		{"a parent of no type", "post:join", `"parents":[{"type":"Foldr","id":"f"}]`, `There is no type "Foldr"; did you mean "Folder"?`},
 		{"parents that are no list", "post:join", `"parents":{}`, `The member "resource.parents" must be a list.`},
+		{"too many parents", "post:join", `"parents":[` + strings.Repeat(`{"type":"Folder","id":"f"},`, 100) + `{"type":"Folder","id":"f"}]`, `The member "resource.parents" has more than 100 elements.`},
 		{"half a parent", "post:join", `"parents":[{"type":"Folder"}]`, `The member "resource.parents[0].id" must be there, and a text.`},
 		{"an attribute that the type does not have", "post:edit", `"auhtor":"ann"`, `The type Post has no attribute "auhtor"; did you mean "author"?`},
 		{"an action that nobody names", "post:eddit", ``, `There is no action "post:eddit"; did you mean "post:edit"?`},

@@ -22,8 +22,13 @@ type object struct {
 	loose   bool // attributes that the type does not have are left out
 }
 
-// maxDepth bounds how deep values may be nested in each other.
-const maxDepth = 16
+const (
+	// maxDepth bounds how deep values may be nested in each other.
+	maxDepth = 16
+	// maxParents bounds what grants are looked for on: a store takes only so many at
+	// once.
+	maxParents = 100
+)
 
 // decode reads a JSON object with the digits of its numbers. nil is an empty one.
 func decode(where string, raw json.RawMessage) (map[string]any, error) {
@@ -209,6 +214,9 @@ func (w *words) parents(o *object) ([]sallyport.UID, error) {
 	list, ok := o.parents.([]any)
 	if !ok {
 		return nil, exchange.Invalid(fmt.Sprintf("The member %q must be a list.", o.where+".parents"))
+	}
+	if len(list) > maxParents {
+		return nil, exchange.Invalid(fmt.Sprintf("The member %q has more than %d elements.", o.where+".parents", maxParents))
 	}
 	found := make([]sallyport.UID, len(list))
 	for i, p := range list {
