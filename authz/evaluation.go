@@ -21,6 +21,10 @@ type evaluation struct {
 	around  sallyport.Resource // the context, as an object
 	env     rule.Env
 	addr    netip.Prefix
+	given   struct { // grant, once it is read: how somebody signed in does not change it
+		read bool
+		by   string
+	}
 }
 
 var evaluations = sync.Pool{New: func() any {
@@ -38,6 +42,7 @@ var evaluations = sync.Pool{New: func() any {
 func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
 	e := evaluations.Get().(*evaluation)
 	e.policy, e.query, e.inForce = p, *q, now
+	e.given.read = false
 	e.as(q.Principal)
 	e.who.definitions, e.who.inOrg, e.who.ancestors = e.definitions, false, e.who.ancestors[:0]
 	e.env.Action = action(q)

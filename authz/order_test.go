@@ -250,6 +250,31 @@ func TestADecisionTellsWhereItsRuleStands(t *testing.T) {
 	}
 }
 
+// counting counts how often grants are read.
+type counting struct {
+	ledger
+	reads *int
+}
+
+func (c counting) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) ([]authz.Grant, error) {
+	*c.reads++
+	return c.ledger.On(ctx, resources, grantees, now)
+}
+
+// To find out which sign-in would do takes many decisions, and one look at the
+// grants.
+func TestNeedReadsGrantsOnce(t *testing.T) {
+	reads := 0
+	p := pagePolicy(t, counting{nil, &reads})
+	q := sallyport.Query{
+		Principal: &sallyport.Principal{Kind: sallyport.User, Subject: "ann", AAL: 1, AuthTime: time.Now().Add(-time.Hour)},
+		Action:    "page:export", Resource: leaves.Of(&leaf{"1", "ann", ""}),
+	}
+	if d, err := p.Decide(t.Context(), q); err != nil || d.Need == nil || reads != 1 {
+		t.Errorf("%+v, %v; grants were read %d times, want once", d, err, reads)
+	}
+}
+
 func TestLostGrantsAreNoAnswer(t *testing.T) {
 	p := pagePolicy(t, lost{})
 	_, err := p.Decide(t.Context(), sallyport.Query{

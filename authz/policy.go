@@ -229,10 +229,18 @@ func (e *evaluation) permit(ctx context.Context) (string, error) {
 
 // grant returns "grant …" if the principal has been granted the action on the
 // object or on an entity that the object is in.
-func (e *evaluation) grant(ctx context.Context) (string, error) {
+func (e *evaluation) grant(ctx context.Context) (_ string, err error) {
 	if e.policy.Grants == nil || e.query.Resource.IsZero() || e.query.Principal.Kind == sallyport.Anonymous {
 		return "", nil
 	}
+	if !e.given.read {
+		e.given.by, err = e.readGrant(ctx)
+		e.given.read = err == nil
+	}
+	return e.given.by, err
+}
+
+func (e *evaluation) readGrant(ctx context.Context) (string, error) {
 	grants, err := e.policy.Grants.On(ctx, e.reach(), e.grantees(), e.time())
 	if err != nil {
 		return "", fmt.Errorf("reading grants: %w", err)
