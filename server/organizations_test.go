@@ -20,6 +20,17 @@ func chiefOf(h *house, boss *caller, org string) *caller {
 	return chief
 }
 
+// Who may disable users may not shut out somebody who holds more, in whichever
+// organization.
+func TestAHelpdeskDoesNotShutOutAdministratorsOfOrganizations(t *testing.T) {
+	h := open(t)
+	boss, desk := h.admin(), h.browser("desk")
+	chief := chiefOf(h, boss, h.organization(boss, "acme"))
+	boss.do("PUT", api+"/users/"+desk.id+"/roles/helpdesk").want(204)
+	desk.do("POST", api+"/users/"+chief.id+"/disable").want(403, "forbidden")
+	boss.do("POST", api+"/users/"+chief.id+"/disable").want(204)
+}
+
 func TestAnAdministratorOfAnOrganization(t *testing.T) {
 	h := open(t)
 	boss := h.admin()

@@ -158,12 +158,23 @@ func (h *Handler) holds(r *http.Request, permissions []string) bool {
 	return h.Policy.Load().Covers(p.Roles, permissions) && authz.ScopeCovers(p.Scopes, permissions)
 }
 
-// mayTouch makes sure that the user holds nothing that the caller does not: a
-// helpdesk must not be able to shut administrators out.
+// mayTouch makes sure that the user holds nothing that the caller does not, in no
+// organization either: a helpdesk must not be able to shut administrators out.
 func (h *Handler) mayTouch(ctx context.Context, r *http.Request, user string) error {
 	roles, err := h.Accounts.Assigned(ctx, user, "")
 	if err != nil {
 		return err
+	}
+	memberships, err := h.Accounts.Memberships(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, m := range memberships {
+		there, err := h.Accounts.Assigned(ctx, user, m.Organization.ID)
+		if err != nil {
+			return err
+		}
+		roles = append(roles, there...)
 	}
 	if !h.holds(r, h.Policy.Load().Permissions(roles)) {
 		return sallyport.Forbidden("forbidden", "This user holds permissions that you do not hold.")
