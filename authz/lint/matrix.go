@@ -50,8 +50,19 @@ func (c Cell) Text() string {
 // takes for granted that every object has what the schema says.
 type Matrix []Cell
 
+// ErrTooLarge means that a matrix would be larger than anybody could read.
+var ErrTooLarge = errors.New("who may do what is too much to show: there are too many types, actions, roles and rules about them")
+
+// The limits of a matrix. The work is the number of rules that its cells have to
+// look at.
+const (
+	maxCells = 100_000
+	maxWork  = 1_000_000
+	maxText  = 32 << 20
+)
+
 // Matrix returns who may do what by this policy. It needs a schema, which says what
-// types and actions there are.
+// types and actions there are. [ErrTooLarge] if they are too many.
 func (p *Policy) Matrix() (Matrix, error) {
 	if p.Schema == nil {
 		return nil, errors.New("who may do what is known of the types and actions of a schema: add a file *.cedarschema")
@@ -62,14 +73,38 @@ func (p *Policy) Matrix() (Matrix, error) {
 	}
 	slices.Sort(who[2:])
 	m := Matrix{}
+	if p.tooLarge(len(who)) {
+		return nil, ErrTooLarge
+	}
+	text := 0
 	for _, o := range p.objects() {
 		for _, id := range o.actions {
 			for _, role := range who {
-				m = append(m, p.cell(o, id, role))
+				c := p.cell(o, id, role)
+				if text += len(c.When); text > maxText {
+					return nil, ErrTooLarge
+				}
+				m = append(m, c)
 			}
 		}
 	}
 	return m, nil
+}
+
+// tooLarge reports whether a matrix with that many columns has too many cells, or
+// cells with too many rules.
+func (p *Policy) tooLarge(columns int) bool {
+	cells, work := 0, 0
+	for _, o := range p.objects() {
+		for _, id := range o.actions {
+			cells += columns
+			work += columns * len(p.Set.Candidates(action(id), o.Name()))
+			if cells > maxCells || work > maxWork {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cell is what is left of all rules where the role is known, and the type.

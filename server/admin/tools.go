@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -145,7 +146,11 @@ func (p *studied) matrix() (lint.Matrix, error) {
 	if p.Schema == nil {
 		return lint.Matrix{}, nil
 	}
-	return p.Matrix()
+	m, err := p.Matrix()
+	if errors.Is(err, lint.ErrTooLarge) {
+		return nil, exchange.Invalid("Who may do what is too much to show: there are too many types, actions, roles and rules about them.")
+	}
+	return m, err
 }
 
 // maxReplayed is how many decisions are decided again for one request.
