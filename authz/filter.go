@@ -30,11 +30,11 @@ func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyT
 // filter is what is left of the policy when only the object is not known; nil if
 // nothing is permitted.
 func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Filter, error) {
-	who, action := e.query.Principal, e.query.Action
-	if _, ok := kindOf(action); !ok {
-		return nil, fmt.Errorf(`action %.140q is not written like "post:delete"`, action)
+	if err := e.wellFormed(); err != nil {
+		return nil, err
 	}
-	if !ScopeAllows(who.Scopes, action) {
+	who := e.query.Principal
+	if !ScopeAllows(who.Scopes, e.query.Action) {
 		return nil, nil
 	}
 	e.list(t)

@@ -149,10 +149,7 @@ type inForce struct {
 }
 
 func (p *Policy) inForce(q *sallyport.Query) inForce {
-	now := inForce{definitions: p.Load()}
-	if r := p.rules.Load(); r != nil {
-		now.rules = r.Set
-	}
+	now := inForce{definitions: p.Load(), rules: p.LoadRules().Set}
 	if q.Principal.Kind != sallyport.Anonymous {
 		now.held, _ = now.definitions.granting(q.Principal.Roles, q.Action)
 	}
