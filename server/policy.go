@@ -76,8 +76,3 @@ func (g grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType s
 func (s *Server) record(_ context.Context, q sallyport.Query, d sallyport.Decision) {
 	s.decided.Record(authz.NewDecisionEntry(q, d, s.Policy.LoadRules().Version))
 }
-
-// writeDecisions writes a batch of the log of decisions.
-func (s *Server) writeDecisions(ctx context.Context, entries []authz.DecisionEntry) error {
-	return s.config.Store.Update(ctx, func(tx account.Tx) error { return tx.Decisions.Append(ctx, entries...) })
-}

@@ -84,7 +84,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if !c.ManageOnly {
-		s.decided = authz.NewDecisionLog(s.writeDecisions, c.Log)
+		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 	}
 	return s, nil
