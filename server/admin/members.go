@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -11,6 +12,14 @@ import (
 )
 
 func (h *Handler) members(w http.ResponseWriter, r *http.Request) error {
+	return listIn(h, w, r, h.Accounts.OrganizationMembers, shown.NewMember, func(m shown.Member) string { return m.User })
+}
+
+// listIn answers with a page of what the organization in the path has, read by list
+// in the order of id.
+func listIn[T, V any](h *Handler, w http.ResponseWriter, r *http.Request,
+	list func(ctx context.Context, org, after string, limit int) ([]T, error), show func(T) V, id func(V) string,
+) error {
 	limit, cursor, err := pageOf(r)
 	if err != nil {
 		return err
@@ -19,15 +28,15 @@ func (h *Handler) members(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := h.Accounts.OrganizationMembers(r.Context(), o.ID, cursor, limit+1)
+	found, err := list(r.Context(), o.ID, cursor, limit+1)
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	page := make([]shown.Member, 0, len(found))
-	for _, m := range found {
-		page = append(page, shown.NewMember(m))
+	page := make([]V, 0, len(found))
+	for _, one := range found {
+		page = append(page, show(one))
 	}
-	return exchange.JSON(w, http.StatusOK, exchange.NewPage(page, limit, func(m shown.Member) string { return m.User }))
+	return exchange.JSON(w, http.StatusOK, exchange.NewPage(page, limit, id))
 }
 
 func (h *Handler) addMember(w http.ResponseWriter, r *http.Request) error {
@@ -49,23 +58,8 @@ func (h *Handler) removeMember(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) invitations(w http.ResponseWriter, r *http.Request) error {
-	limit, cursor, err := pageOf(r)
-	if err != nil {
-		return err
-	}
-	o, err := h.named(r)
-	if err != nil {
-		return err
-	}
-	found, err := h.Accounts.Invitations(r.Context(), o.ID, cursor, limit+1)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	page := make([]shown.Invitation, 0, len(found))
-	for _, inv := range found {
-		page = append(page, shown.NewInvitation(inv, ""))
-	}
-	return exchange.JSON(w, http.StatusOK, exchange.NewPage(page, limit, func(i shown.Invitation) string { return i.ID }))
+	show := func(inv org.Invitation) shown.Invitation { return shown.NewInvitation(inv, "") }
+	return listIn(h, w, r, h.Accounts.Invitations, show, func(i shown.Invitation) string { return i.ID })
 }
 
 type newInvitation struct {
