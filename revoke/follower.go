@@ -127,6 +127,15 @@ func (f *Follower) publish(v *view, p Progress) {
 	}
 }
 
+// Err returns why a feed cannot be read at present, nil if it can, and always nil for
+// a follower that polls a store.
+func (f *Follower) Err() error {
+	if f.feed == nil {
+		return nil
+	}
+	return f.feed.failure()
+}
+
 // Clock is the time since the follower began, on the monotonic clock.
 func (f *Follower) Clock() time.Duration { return time.Since(f.start) }
 

@@ -103,6 +103,12 @@ func (r *reader) await(ctx context.Context, done func(v *view, failure error) (b
 	}
 }
 
+func (r *reader) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
 func (r *reader) catchUp(ctx context.Context, p Position) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.bound()+1, ErrStale)
 	defer cancel()
@@ -146,6 +152,9 @@ func (h hearing) Read(p []byte) (int, error) {
 func (r *reader) stream(ctx context.Context, heard heard) error {
 	asked := r.f.Clock()
 	body, err := r.Connect(ctx, r.cursor)
+	if errors.Is(err, ErrCursor) {
+		r.cursor = "" // begin anew next time
+	}
 	if err != nil {
 		return err
 	}
