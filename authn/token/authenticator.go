@@ -46,7 +46,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	case len(c.Value) > MaxSize:
 		return nil, refused(errTooLong)
 	}
-	return a.Cache.Find(hashToken(c.Value), time.Now(), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.Cache.Find(hashToken(c.Value), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
 		claims, p, err := a.verify(ctx, c.Value)
 		if err != nil {
 			return nil, revoke.IDs{}, time.Time{}, err
