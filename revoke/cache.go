@@ -45,23 +45,21 @@ func NewCache[K comparable, V any](f *Follower, entries int) *Cache[K, V] {
 	}
 }
 
-// Now returns the present for [Cache.Get]. Unlike [time.Now] it reads one clock, the
-// monotonic one, so that it takes half as long and does not see the other being set.
-func (c *Cache[K, V]) Now() time.Time {
-	start := c.follower.start
-	return start.Add(time.Since(start))
-}
-
 // Get returns the value of key if there is one, its time has not come and nothing
 // in the log since it was read touches its ids. Beyond the bound it returns
-// [ErrStale]. now is the present, as [Cache.Now] or [time.Now] return it; a hit
-// allocates nothing.
+// [ErrStale]. now is the present, as [time.Now] returns it; a hit allocates nothing.
 func (c *Cache[K, V]) Get(key K, now time.Time) (V, bool, error) {
-	return c.get(key, now.Sub(c.follower.start))
+	return c.at(now.Sub(c.follower.start), key)
 }
 
-// get is Get by the follower's clock.
-func (c *Cache[K, V]) get(key K, now time.Duration) (V, bool, error) {
+// Lookup is [Cache.Get] at this moment. It reads one clock, the monotonic one, where
+// [time.Now] reads two.
+func (c *Cache[K, V]) Lookup(key K) (V, bool, error) {
+	return c.at(time.Since(c.follower.start), key)
+}
+
+// at is Get by the follower's clock.
+func (c *Cache[K, V]) at(now time.Duration, key K) (V, bool, error) {
 	var zero V
 	v := c.follower.view.Load()
 	if v.fresh < now {
@@ -100,7 +98,7 @@ func (it *item[K, V]) current(v *view) bool {
 	return true
 }
 
-// Find returns what the cache holds of key, as [Cache.Get] does, and otherwise
+// Find returns what the cache holds of key, as [Cache.Lookup] does, and otherwise
 // what read finds, which it remembers until then, as [Cache.Put] does. The mark is
 // taken before read begins, so that a change beside it is not missed. Errors of
 // read are returned as they are and not remembered. A nil Cache always reads.
@@ -109,7 +107,7 @@ func (c *Cache[K, V]) Find(key K, read func() (v V, ids IDs, until time.Time, er
 		v, _, _, err := read()
 		return v, err
 	}
-	v, ok, err := c.get(key, time.Since(c.follower.start))
+	v, ok, err := c.Lookup(key)
 	if ok || err != nil {
 		return v, err
 	}
