@@ -48,10 +48,9 @@ func TestOnlyTheTokenItselfIsRemembered(t *testing.T) {
 					t.Error("not remembered")
 				}
 				for i := range good {
-					for _, b := range []byte("A.-") {
-						if forged := good[:i] + string(b) + good[i+1:]; forged != good && answer(forged) != "401" {
-							t.Errorf("byte %d of %d changed to %c: %s", i, len(good), b, answer(forged))
-						}
+					b := "A-."[i%3]
+					if forged := good[:i] + string(b) + good[i+1:]; forged != good && answer(forged) != "401" {
+						t.Errorf("byte %d of %d changed to %c: %s", i, len(good), b, answer(forged))
 					}
 				}
 				for name, forged := range map[string]string{
@@ -144,7 +143,7 @@ func TestMemoryOfTheCacheIsBounded(t *testing.T) {
 			c := claims()
 			c.Rev, c.Roles = "log_1.0", []string{strings.Repeat("x", size-500)}
 			before := live()
-			for i := range testenv.Count(5*room, 1_000_000) {
+			for i := range testenv.Count(2*room, 1_000_000) {
 				c.ID = fmt.Sprint(i)
 				if p, err := a.Authenticate(t.Context(), bearerOf(sign(t, k, c))); answerOf(p, err) != "usr_1" {
 					t.Fatal(err)
