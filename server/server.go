@@ -220,7 +220,7 @@ func (s *Server) guard(context.Context) error {
 			&apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
-				Follower: s.follower, Complete: complete, Cache: remembered(),
+				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
 			},
 		},
 		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,

@@ -58,8 +58,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	if !ok {
 		return nil, errMalformed
 	}
-	now := time.Now()
-	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.Cache.Find(hash, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		s, p, err := a.find(ctx, hash, now)
 		// The organization of the session, also if the subject has left it: they may be
 		// asked back.
