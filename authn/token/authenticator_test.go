@@ -75,12 +75,16 @@ func (o *office) Complete(_ context.Context, p *sallyport.Principal) error {
 	return nil
 }
 
-// Head, Append and Read implement [revoke.Log].
+// Head, Append, Renew and Read implement [revoke.Log].
 func (o *office) Head(context.Context) (revoke.Head, error) {
 	return revoke.Head{Position: revoke.Position{Log: "log_1", Seq: int64(len(o.entries))}}, nil
 }
 
 func (o *office) Append(context.Context, ...revoke.Entry) (revoke.Position, error) {
+	return revoke.Position{}, errors.ErrUnsupported
+}
+
+func (o *office) Renew(context.Context, string) (revoke.Position, error) {
 	return revoke.Position{}, errors.ErrUnsupported
 }
 
