@@ -74,7 +74,7 @@ func (g *Gate) Through(d Door) func(http.Handler) http.Handler {
 // may, then how fresh. Freshness comes last, because signing in again helps
 // only those who may. The request that it returns carries as much as is known.
 func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
-	ps := &passage{Context: r.Context(), gate: g, noCookie: d.noCookie}
+	ps := &passage{Context: r.Context(), gate: g, door: d, request: r}
 	ps.outer = passageFrom(ps.Context)
 	if err := g.doorOne(d, r, ps); err != nil {
 		return r, err
@@ -101,7 +101,7 @@ func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
 // invalid credential only where the door is public. Where an object would be
 // loaded, nobody passes as anonymous: they would learn whether it exists.
 func (g *Gate) doorOne(d *Door, r *http.Request, ps *passage) error {
-	if o := ps.outer; o != nil && o.gate == g && o.noCookie == d.noCookie {
+	if o := ps.outer; ps.inherits() {
 		ps.principal, ps.refused, ps.addr = o.principal, o.refused, o.addr
 	} else {
 		ps.addr = g.Addr(r)
@@ -135,8 +135,13 @@ func (g *Gate) authenticate(d *Door, r *http.Request, addr netip.Addr) (*Princip
 	if err != nil {
 		return nil, err
 	}
+	return g.who(r.Context(), c)
+}
+
+// who asks the authenticators about a credential that is offered.
+func (g *Gate) who(ctx context.Context, c Credential) (*Principal, error) {
 	for _, a := range g.Authenticators {
-		p, err := a.Authenticate(r.Context(), c)
+		p, err := a.Authenticate(ctx, c)
 		switch {
 		case errors.Is(err, ErrNotMine):
 			continue
@@ -153,18 +158,27 @@ func (g *Gate) authenticate(d *Door, r *http.Request, addr netip.Addr) (*Princip
 }
 
 func (g *Gate) doorTwo(d *Door, r *http.Request, ps *passage) error {
-	var res Resource
 	if d.load != nil {
-		var err error
-		if res, err = d.load(r); err != nil {
+		res, err := d.load(r)
+		if err != nil {
 			return err
 		}
-		ps.typ, ps.object = d.typ, res.object
+		ps.object = res.object
 	}
-	if d.inOrg {
+	return g.mayPass(r.Context(), ps, g.RecordAll)
+}
+
+// mayPass asks the policy what the door of ps says, about the object that it
+// loaded. all says whether a yes is recorded too.
+func (g *Gate) mayPass(ctx context.Context, ps *passage, all bool) error {
+	d, res := ps.door, Resource{}
+	switch {
+	case d.load != nil:
+		res = Resource{class: d.typ.class(), object: ps.object}
+	case d.inOrg:
 		res = OrganizationResource(ps.principal.Org)
 	}
-	err := g.Check(r.Context(), d.action, res)
+	err := g.check(ctx, d.action, res, all)
 	if p, ok := errors.AsType[*Problem](err); ok && d.hide && p.Status == http.StatusForbidden {
 		return notFound(p)
 	}
@@ -210,13 +224,17 @@ func (g *Gate) query(ctx context.Context, action string, res Resource) Query {
 // [Gate.Error] answers: 401 if the principal is anonymous or must sign in again,
 // 403 if it may not, 503 if the policy could not tell.
 func (g *Gate) Check(ctx context.Context, action string, res Resource) error {
+	return g.check(ctx, action, res, g.RecordAll)
+}
+
+func (g *Gate) check(ctx context.Context, action string, res Resource, all bool) error {
 	q := g.query(ctx, action, res)
 	d, err := g.decide(ctx, q)
 	switch {
 	case err != nil:
 		return unavailable(fmt.Errorf("deciding %s: %w", action, err))
 	case d.Allow:
-		if g.RecordAll {
+		if all {
 			g.record(ctx, q, d)
 		}
 		return nil

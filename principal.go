@@ -2,6 +2,7 @@ package sallyport
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -62,12 +63,12 @@ var anonymous = new(Principal)
 type passage struct {
 	context.Context
 	principal *Principal
-	refused   error // why door one gave no principal; nil if it gave one
-	gate      *Gate
-	noCookie  bool
+	refused   error         // why door one gave no principal; nil if it gave one
+	gate      *Gate         // nil outside a gate, and so are the next two
+	door      *Door         // that it passes
+	request   *http.Request // as it came to the door
 	addr      netip.Addr
-	typ       any // *Type[T] of object
-	object    any // *T that the door loaded
+	object    any // *T that the door loaded; T is that of the door's type
 	outer     *passage
 	trace     atomic.Pointer[string] // set when first asked for; the outermost passage's counts
 }

@@ -73,7 +73,7 @@ func (t *Type[T]) Object(r Resource) (*T, bool) {
 // outside such a door.
 func (t *Type[T]) From(ctx context.Context) *T {
 	for ps := passageFrom(ctx); ps != nil; ps = ps.outer {
-		if ps.typ == any(t) {
+		if ps.object != nil && ps.door.typ == AnyType(t) {
 			return ps.object.(*T)
 		}
 	}

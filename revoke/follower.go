@@ -74,10 +74,11 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-// A Follower reads a log as it grows and answers from memory. It is safe for
+// A Follower reads a log as it grows and answers from memory: of the store, by
+// [Follow], or of another installation's feed, by [Subscribe]. It is safe for
 // concurrent use.
 //
-// It answers only as long as it is fresh: a poll that reached the head began less
+// It answers only as long as it is fresh: a reading that reached the head began less
 // than the bound ago, on the monotonic clock. Beyond it says [ErrStale] to everything.
 type Follower struct {
 	c     Config
@@ -90,7 +91,57 @@ type Follower struct {
 
 	mu            sync.Mutex
 	running, next *flight // the poll begun last and the one to begin next
+
+	feed *reader // nil: it polls a store
+
+	telling   sync.Mutex // held while a view is published and told
+	observers []func(Progress)
 }
+
+// Progress is what came into force with one reading of the log.
+type Progress struct {
+	Entries []Entry       // in order
+	Head    Head          // as it was read before Entries
+	Begun   time.Duration // when the reading began, on the clock of [Follower.Clock]
+	Current bool          // the reading reached Head
+	Reset   bool          // the log was read anew: entries were not told one by one
+}
+
+// Observe has f called after every reading, once what it found is in force here. f
+// runs on the goroutine that reads the log and must not block. It returns the
+// position from which f is told; nothing in between is missed.
+func (f *Follower) Observe(told func(Progress)) Position {
+	f.telling.Lock()
+	defer f.telling.Unlock()
+	f.observers = append(f.observers, told)
+	return f.Cursor()
+}
+
+// publish puts v in force and tells what it brings.
+func (f *Follower) publish(v *view, p Progress) {
+	f.telling.Lock()
+	defer f.telling.Unlock()
+	f.view.Store(v)
+	for _, told := range f.observers {
+		told(p)
+	}
+}
+
+// Err returns why a feed cannot be read at present, nil if it can, and always nil for
+// a follower that polls a store.
+func (f *Follower) Err() error {
+	if f.feed == nil {
+		return nil
+	}
+	return f.feed.failure()
+}
+
+// Clock is the time since the follower began, on the monotonic clock.
+func (f *Follower) Clock() time.Duration { return time.Since(f.start) }
+
+// Age is how long ago the last reading of the log began that reached its head: what
+// was in the log before is in force here.
+func (f *Follower) Age() time.Duration { return f.Clock() - f.view.Load().begun }
 
 // A flight is one poll, for all who wait for it.
 type flight struct {
@@ -121,13 +172,8 @@ func Follow(ctx context.Context, c Config) (*Follower, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	f := &Follower{
-		c: c, start: time.Now(),
-		bell: make(chan struct{}, 1), done: make(chan struct{}),
-		running: newFlight(), next: newFlight(),
-	}
-	f.running.end(nil)
-	v, err := f.load(ctx, 1, newHasher())
+	f := newFollower(c)
+	v, err := f.load(ctx, 1, newHasher(nil))
 	if err != nil {
 		return nil, fmt.Errorf("reading the revocation log: %w", err)
 	}
@@ -135,6 +181,16 @@ func Follow(ctx context.Context, c Config) (*Follower, error) {
 	ctx, f.close = context.WithCancel(context.WithoutCancel(ctx))
 	go f.run(ctx)
 	return f, nil
+}
+
+func newFollower(c Config) *Follower {
+	f := &Follower{
+		c: c, start: time.Now(),
+		bell: make(chan struct{}, 1), done: make(chan struct{}),
+		running: newFlight(), next: newFlight(),
+	}
+	f.running.end(nil)
+	return f
 }
 
 // Close ends the polling and waits for a poll under way. A closed follower goes
@@ -163,11 +219,15 @@ func (f *Follower) Cursor() Position { return f.view.Load().position() }
 // A failed poll is tried again at the usual pace until ctx ends or the node is
 // stale, within the bound: what p ended is refused then too, because everything
 // is. CatchUp returns [ErrStale] and the cause. Any other error but ctx's means
-// that p is not in the log, or that the follower is closed. CatchUp must not be
-// called by Watch or Reset.
+// that p is not in the log, or that the follower is closed. A follower of a feed
+// waits until it is told, and for p alone. CatchUp must not be called by Watch or
+// Reset.
 func (f *Follower) CatchUp(ctx context.Context, p Position) error {
 	if f.view.Load().reached(p) {
 		return nil
+	}
+	if f.feed != nil {
+		return f.feed.catchUp(ctx, p)
 	}
 	// A poll that began after this moment and succeeds ends the waiting. Without
 	// one, the node is stale when this ctx ends.

@@ -5,7 +5,8 @@
 //
 // A [Log] is written in the transaction of the change it records. A [Follower]
 // reads it and answers from memory; a [Cache] holds what is true until the log
-// says otherwise.
+// says otherwise. A [Feed] tells other services what a follower has read, and
+// [Subscribe] makes a follower of it there.
 package revoke
 
 import (
@@ -79,6 +80,8 @@ type Entry struct {
 	Overlay   []string  // roles in force, for an Overlay
 	CreatedAt time.Time // for people; nothing is ordered by it
 	ExpiresAt time.Time // when nothing that it ends can be alive any more
+
+	sealed []byte // Overlay of an entry that came over a feed, for who knows the subject
 }
 
 // MaxOverlay is how many roles an overlay may carry. A subject with more is

@@ -93,3 +93,14 @@ func (p *page) unbroken(cursor int64) bool {
 	}
 	return p.more || read >= p.head.Seq
 }
+
+// until drops the entries past end, and reports whether there were any.
+func (p *page) until(end int64) bool {
+	for i := range p.entries {
+		if p.entries[i].Seq > end {
+			p.entries, p.more = p.entries[:i], true
+			return true
+		}
+	}
+	return false
+}

@@ -69,11 +69,12 @@ func (f *Follower) poll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = f.take(ctx, &next, &p)
-		if err == nil && !p.more {
-			next.settle(p.head, begun+f.c.bound())
+		passed, err := f.take(ctx, &next, &p)
+		current := err == nil && !p.more
+		if current {
+			next.settle(p.head, begun, begun+f.c.bound())
 		}
-		f.view.Store(&next)
+		f.publish(&next, Progress{Entries: p.entries[:passed], Head: p.head, Begun: begun, Current: current})
 		if err != nil || !p.more {
 			return err
 		}
@@ -81,20 +82,20 @@ func (f *Follower) poll(ctx context.Context) error {
 }
 
 // take applies p to v and moves the cursor up to the first entry that Watch
-// fails on.
-func (f *Follower) take(ctx context.Context, v *view, p *page) error {
+// fails on. It returns how many entries the cursor has passed.
+func (f *Follower) take(ctx context.Context, v *view, p *page) (passed int, err error) {
 	v.floor = p.head.Floor
 	for i := range p.entries {
 		e := &p.entries[i]
 		v.apply(e)
 		if f.c.Watch != nil {
 			if err := f.c.Watch(ctx, *e); err != nil {
-				return err
+				return i, err
 			}
 		}
 		v.pass(e)
 	}
-	return nil
+	return len(p.entries), nil
 }
 
 // reset reads the log anew. What was in force stays so until all is read.
@@ -109,7 +110,7 @@ func (f *Follower) reset(ctx context.Context, cause error) error {
 			return err
 		}
 	}
-	f.view.Store(v)
+	f.publish(v, Progress{Head: Head{Position: v.position(), Floor: v.floor}, Begun: v.begun, Current: true, Reset: true})
 	f.c.log().Warn("revocation log was read anew", "cause", cause, "was", old.position().String(), "cursor", v.position().String())
 	return nil
 }
@@ -129,7 +130,7 @@ func (f *Follower) load(ctx context.Context, epoch uint16, h *hasher) (*view, er
 			v.pass(&p.entries[i])
 		}
 		if !p.more {
-			v.settle(p.head, begun+f.c.bound())
+			v.settle(p.head, begun, begun+f.c.bound())
 			return v, nil
 		}
 	}

@@ -48,10 +48,11 @@ type hasher struct {
 	seed  maphash.Seed
 	kinds [len(kinds)]uint64 // keep equal ids of different kinds apart
 	touch uint64             // keeps overlays and notices apart from kills
+	blind *blinder           // entries name ids as a feed does; nil = as they are
 }
 
-func newHasher() *hasher {
-	h := &hasher{seed: maphash.MakeSeed()}
+func newHasher(blind *blinder) *hasher {
+	h := &hasher{seed: maphash.MakeSeed(), blind: blind}
 	for i, k := range kinds {
 		h.kinds[i] = maphash.String(h.seed, "kind "+string(k))
 	}
@@ -59,8 +60,22 @@ func newHasher() *hasher {
 	return h
 }
 
+// kill returns the name of an id.
 func (h *hasher) kill(kind int, id string) uint64 {
+	if h.blind != nil {
+		b := h.blind.id(kinds[kind], id)
+		return b.name()
+	}
 	return max(maphash.String(h.seed, id)^h.kinds[kind], 1)
+}
+
+// entry returns the name of what an entry says is its id.
+func (h *hasher) entry(kind int, id string) uint64 {
+	if h.blind != nil {
+		b, _ := parseBlinded(id) // was parsed when it came
+		return b.name()
+	}
+	return h.kill(kind, id)
 }
 
 // member returns the name of a subject in an organization, made of their names.
@@ -92,12 +107,14 @@ func (h *hasher) names(ids IDs) (n names) {
 // refuse sooner.
 type view struct {
 	mark  Mark
-	fresh time.Duration // the view may be served until then, on the follower's monotonic clock
+	begun time.Duration // of the last reading that reached the head, on the follower's monotonic clock
+	fresh time.Duration // the view may be served until then
 	log   string
 	nonce string // of the entry at the cursor; "" = not known
 	floor int64
 	set   *set
 	hash  *hasher
+	roles *overlays // of entries that came over a feed; nil: roles are read from the store
 
 	// Highest sequence numbers, which spare most look-ups.
 	killed  int64 // of a kill in the set
@@ -118,12 +135,12 @@ func (v *view) apply(e *Entry) {
 	switch {
 	case e.Effect == Kill && kind == keyKind:
 		// Whoever has the key writes any expiry he likes, so this is kept.
-		v.set.raise(v.hash.kill(kind, e.ID), e.Seq, never)
+		v.set.raise(v.hash.entry(kind, e.ID), e.Seq, never)
 		v.killed, v.key = max(v.killed, e.Seq), true
 	case e.Effect == Kill && kind >= 0:
-		name := v.hash.kill(kind, e.ID)
+		name := v.hash.entry(kind, e.ID)
 		if kind == subjectKind && e.Org != "" {
-			name = v.hash.member(name, v.hash.kill(orgKind, e.Org))
+			name = v.hash.member(name, v.hash.entry(orgKind, e.Org))
 		}
 		v.set.raise(name, e.Seq, until(e.ExpiresAt))
 		v.killed = max(v.killed, e.Seq)
@@ -131,7 +148,10 @@ func (v *view) apply(e *Entry) {
 		v.global = max(v.global, e.Seq)
 		v.all = max(v.all, e.Seq)
 	case kind >= 0:
-		v.set.raise(touched(v.hash.kill(kind, e.ID), v.hash.touch), e.Seq, until(e.ExpiresAt))
+		if v.roles != nil && e.Effect == Overlay && kind == subjectKind {
+			v.roles.put(e)
+		}
+		v.set.raise(touched(v.hash.entry(kind, e.ID), v.hash.touch), e.Seq, until(e.ExpiresAt))
 		v.touched = max(v.touched, e.Seq)
 	default: // a policy, or what only a newer version of this program understands
 		v.all = max(v.all, e.Seq)
@@ -145,11 +165,11 @@ func (v *view) pass(e *Entry) {
 
 // settle moves the cursor to the head that was read before the last page: what
 // is missing in between was pruned.
-func (v *view) settle(h Head, fresh time.Duration) {
+func (v *view) settle(h Head, begun, fresh time.Duration) {
 	if v.mark.seq() < h.Seq {
 		v.mark, v.nonce = newMark(v.mark.epoch(), h.Seq), ""
 	}
-	v.fresh = fresh
+	v.begun, v.fresh = begun, fresh
 }
 
 // dead reports whether a credential of position rev is dead, whatever the clock.

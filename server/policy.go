@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/rule"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 )
 
 // rules prepares door two: what it decides by is read later.

@@ -21,18 +21,19 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
 	"github.com/sallyport-auth/sallyport/server/membership"
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
@@ -50,6 +51,7 @@ type Server struct {
 
 	config   Config
 	follower *revoke.Follower
+	feed     *revoke.Feed
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
@@ -78,7 +80,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
-	for _, step := range []func(context.Context) error{s.prepare, s.guard, s.mount} {
+	tell := func(context.Context) error { return s.tell(sealer) }
+	for _, step := range []func(context.Context) error{s.prepare, tell, s.guard, s.mount} {
 		if err := step(ctx); err != nil {
 			s.follower.Close()
 			return nil, err
@@ -97,9 +100,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 // anew before the cursor passes the entry that says so.
 func (s *Server) follow(ctx context.Context) (err error) {
 	s.follower, err = revoke.Follow(ctx, revoke.Config{
-		Read: func(ctx context.Context, f func(revoke.Log) error) error {
-			return s.config.Store.View(ctx, func(tx account.Tx) error { return f(tx.Log) })
-		},
+		Read: s.readLog,
 		Watch: func(ctx context.Context, e revoke.Entry) error {
 			switch e.Kind {
 			case revoke.Policy:
@@ -111,6 +112,18 @@ func (s *Server) follow(ctx context.Context) (err error) {
 		},
 		Reset: s.reload,
 		Log:   s.config.Log,
+	})
+	return err
+}
+
+func (s *Server) readLog(ctx context.Context, f func(revoke.Log) error) error {
+	return s.config.Store.View(ctx, func(tx account.Tx) error { return f(tx.Log) })
+}
+
+// tell begins to tell other services what this node reads, once it is in force here.
+func (s *Server) tell(sealer *secret.Sealer) (err error) {
+	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
+		Read: s.readLog, Key: sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
 	return err
 }
@@ -247,6 +260,7 @@ func (s *Server) mount(context.Context) error {
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
 			Policy: s.Policy, Rules: s.Rules, GoRules: s.config.Rules, Keyring: s.Keyring,
 		},
+		&feed.Handler{Base: base, Gate: s.Gate, Feed: s.feed},
 		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
 		&oauth.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
@@ -362,8 +376,14 @@ func (s *Server) sweep(ctx context.Context, batch int) error {
 
 func (s *Server) log() *slog.Logger { return cmp.Or(s.config.Log, slog.Default()) }
 
+// EndStreams ends the answers that would go on for ever, so that the others can
+// finish: call it when the HTTP server shuts down. Who reads one comes back, to
+// another node.
+func (s *Server) EndStreams() { s.feed.Close() }
+
 // Close stops what runs in the background. The store stays open: it is yours.
 func (s *Server) Close() error {
+	s.EndStreams()
 	s.stop()
 	s.running.Wait()
 	if s.decided != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/lint"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/server/exchange"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/shown"
 )
 

@@ -175,6 +175,7 @@ func (n *node) serve(ctx context.Context, p *program) error {
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
+	h.RegisterOnShutdown(n.EndStreams)
 	bell, err := n.folder.hang(n.Server, n.config.Server.BaseURL, n.store, n.log)
 	if err != nil {
 		n.log.Warn("no bell: what commands change is in force after a second, not at once", "err", err)

@@ -18,9 +18,9 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/keyring"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 )
 
 // A Handler serves the administration below Base.

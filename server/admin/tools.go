@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/lint"
 	"github.com/sallyport-auth/sallyport/authz/rule"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/server/exchange"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 	"github.com/sallyport-auth/sallyport/server/shown"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/rule"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/server/decide"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 )
 
 const schema = `

@@ -22,7 +22,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authz"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 )
 
 // A Handler serves the questions below Base, and those of AuthZEN. Fill its fields

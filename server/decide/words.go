@@ -9,9 +9,9 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 	"github.com/sallyport-auth/sallyport/internal/nearest"
 	"github.com/sallyport-auth/sallyport/server/exchange"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
 )
 
 // words are the types and actions that one edition of the policy knows.

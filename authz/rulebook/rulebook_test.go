@@ -8,7 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/rule"
-	"github.com/sallyport-auth/sallyport/server/rulebook"
+	"github.com/sallyport-auth/sallyport/authz/rulebook"
 )
 
 // Somebody publishes while a node starts: what it read before must not come into

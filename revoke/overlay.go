@@ -1,0 +1,89 @@
+package revoke
+
+import (
+	"sync"
+	"time"
+)
+
+// overlays are the roles that subjects have now, as a feed says it: for tokens
+// whose roles were written down before. It is keyed by whole blinded ids: a
+// collision would give one the roles of another.
+type overlays struct {
+	blind *blinder
+
+	mu     sync.RWMutex
+	latest map[member]overlaid
+}
+
+type member struct{ subject, org blinded } // org is zero for roles everywhere
+
+type overlaid struct {
+	seq    int64
+	sealed []byte
+	until  uint32
+}
+
+func newOverlays(blind *blinder) *overlays {
+	return &overlays{blind: blind, latest: map[member]overlaid{}}
+}
+
+func (o *overlays) put(e *Entry) {
+	var m member
+	m.subject, _ = parseBlinded(e.ID) // both were parsed when they came
+	if e.Org != "" {
+		m.org, _ = parseBlinded(e.Org)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.latest[m].seq <= e.Seq {
+		o.latest[m] = overlaid{e.Seq, e.sealed, until(e.ExpiresAt)}
+	}
+}
+
+// since returns the roles that the log has given the subject in org ("" =
+// everywhere) past that number, and whether it has.
+func (o *overlays) since(seq int64, subject, org string) (roles []string, changed bool, err error) {
+	o.mu.RLock()
+	empty := len(o.latest) == 0
+	o.mu.RUnlock()
+	if empty {
+		return nil, false, nil
+	}
+	m := member{subject: o.blind.id(Subject, subject)}
+	if org != "" {
+		m.org = o.blind.id(Org, org)
+	}
+	o.mu.RLock()
+	found := o.latest[m]
+	o.mu.RUnlock()
+	if found.seq <= seq {
+		return nil, false, nil
+	}
+	roles, err = o.blind.open(found.sealed, subject, org, found.seq)
+	return roles, true, err
+}
+
+// sweep forgets what has expired: no token is left that it could change.
+func (o *overlays) sweep(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for m, found := range o.latest {
+		if found.until <= uint32(now.Unix()) {
+			delete(o.latest, m)
+		}
+	}
+}
+
+// Roles returns the roles that the log has given the subject, everywhere or in an
+// organization, after the position rev of a token that was issued with others;
+// changed is false if it has not, and the token's own count. Only a follower made by
+// [Subscribe] knows: one that reads a store reads roles there. A node that is stale
+// does not say so here: ask [Follower.Dead] afterwards, or keep the answer in a
+// [Cache].
+func (f *Follower) Roles(rev Position, subject, org string) (roles []string, changed bool, err error) {
+	v := f.view.Load()
+	if v.roles == nil {
+		return nil, false, nil
+	}
+	return v.roles.since(rev.Seq, subject, org)
+}
