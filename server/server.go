@@ -32,6 +32,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
 	"github.com/sallyport-auth/sallyport/server/membership"
+	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -52,6 +53,8 @@ type Server struct {
 	follower *revoke.Follower
 	feed     *revoke.Feed
 	decided  *authz.DecisionLog // nil where only management is asked for
+	apiKeys  *apikey.Authenticator
+	tokens   *token.Authenticator // of every audience of ours
 	setup    *setup.Handler
 	cors     *cors
 	stop     context.CancelFunc
@@ -214,10 +217,15 @@ func (s *Server) guard(context.Context) error {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
+	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
+	s.tokens = &token.Authenticator{
+		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
+		Follower: s.follower, Complete: complete,
+	}
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.Accounts, Complete: complete, Cache: remembered()},
-			&apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()},
+			s.apiKeys,
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
@@ -254,6 +262,10 @@ func (s *Server) mount(context.Context) error {
 		},
 		&feed.Handler{Base: base, Gate: s.Gate, Feed: s.feed},
 		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
+		&oauth.Handler{
+			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
+			Tokens: s.tokens, APIKeys: s.apiKeys,
+		},
 		s.setup,
 		pages,
 		&openapi.Handler{

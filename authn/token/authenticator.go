@@ -50,8 +50,17 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 		if err != nil {
 			return nil, revoke.IDs{}, time.Time{}, err
 		}
-		return p, claims.ids(), claims.Expiry, nil
+		return p, claims.IDs(), claims.Expiry, nil
 	})
+}
+
+// Inspect checks a token as Authenticate does, without the cache, and returns what it says beside who it stands for. The claims are
+// as they were signed; roles, plan and organization as they are now are in the principal.
+func (a *Authenticator) Inspect(ctx context.Context, value string) (*Claims, *sallyport.Principal, error) {
+	if len(value) > MaxSize {
+		return nil, nil, refused(errTooLong)
+	}
+	return a.verify(ctx, value)
 }
 
 var errTooLong = invalid("longer than 8 KiB")
@@ -92,11 +101,11 @@ func (a *Authenticator) alive(c *Claims) error {
 	if err != nil {
 		return invalidBy("rev", err)
 	}
-	return a.Follower.Dead(rev, c.ids())
+	return a.Follower.Dead(rev, c.IDs())
 }
 
-// ids are what a revocation may name.
-func (c *Claims) ids() revoke.IDs {
+// IDs are what a revocation may name.
+func (c *Claims) IDs() revoke.IDs {
 	return revoke.IDs{Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Key: c.KeyID}
 }
 

@@ -245,6 +245,32 @@ func TestPrincipalOfAToken(t *testing.T) {
 	}
 }
 
+// TestInspect: what Authenticate refuses is refused, and there is no cache in which the claims would be lost.
+func TestInspect(t *testing.T) {
+	o := &office{roles: []string{"admin"}}
+	f := o.follow(t)
+	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 8)}
+	value := signed(t)
+	for range 2 {
+		c, p, err := a.Inspect(t.Context(), value)
+		if err != nil || c.ID != "tok_1" || c.KeyID == "" || p.Subject != c.Subject || p.Rev != "log_1.0" {
+			t.Errorf("%+v, %+v, %v", c, p, err)
+		}
+	}
+	if err := f.CatchUp(t.Context(), o.kill(revoke.Token, "tok_1")); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"a revoked token": value, "garbage": "x.y.z", "one that is too long": strings.Repeat("a", token.MaxSize+1)} {
+		if _, _, err := a.Inspect(t.Context(), value); !errors.Is(err, sallyport.ErrInvalidCredential) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	a.Verifier = &token.Verifier{Issuer: issuer, Keys: noKeys{}}
+	if _, _, err := a.Inspect(t.Context(), value); err == nil || errors.Is(err, sallyport.ErrInvalidCredential) {
+		t.Errorf("without keys: %v", err)
+	}
+}
+
 func TestRolesInForce(t *testing.T) {
 	type roles []string
 	for _, tt := range []struct {
