@@ -14,7 +14,7 @@ import (
 //   - a [Problem] is answered as it says;
 //   - [ErrNoCredential] and [ErrInvalidCredential] with 401 and a challenge, or, if
 //     a browser is navigating, with 303 to the sign-in page;
-//   - [ErrNotFound] and [database/sql.ErrNoRows] with 404;
+//   - [ErrNotFound], and what the gate's NotFound lists, with 404;
 //   - a body over its limit with 413;
 //   - everything else with 503 and Retry-After, because then nobody knows the
 //     answer: never 200, never 401. An error with a method RetryAfter()
@@ -23,7 +23,7 @@ import (
 // The cause goes to the log, never to the client. Nothing may have been written
 // to w before.
 func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
-	p, trace := problemOf(err), TraceID(r)
+	p, trace := g.problemOf(err), TraceID(r)
 	g.report(r.Context(), p, err, r.Method, cmp.Or(r.Pattern, r.URL.Path), trace)
 	h := w.Header()
 	for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
@@ -57,7 +57,7 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 // Extra has the member trace_id and, beside those that it has in HTTP, the
 // parameters of the challenge: error, scope, acr_values, max_age.
 func (g *Gate) Refusal(ctx context.Context, route, traceparent string, err error) *Problem {
-	p, trace := problemOf(err), traceIn(ctx, []string{traceparent})
+	p, trace := g.problemOf(err), traceIn(ctx, []string{traceparent})
 	g.report(ctx, p, err, "", route, trace)
 	p = p.with("trace_id", trace)
 	for i := 0; i+1 < len(p.challenge); i += 2 {

@@ -25,6 +25,7 @@ type Gate struct {
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
+	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
 	Log         *slog.Logger                                       // nil = slog.Default()
 
 	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail

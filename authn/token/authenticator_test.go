@@ -249,7 +249,7 @@ func TestPrincipalOfAToken(t *testing.T) {
 func TestInspect(t *testing.T) {
 	o := &office{roles: []string{"admin"}}
 	f := o.follow(t)
-	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 8)}
+	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: token.NewCache(f, 8)}
 	value := signed(t)
 	for range 2 {
 		c, p, err := a.Inspect(t.Context(), value)

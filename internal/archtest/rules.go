@@ -141,15 +141,15 @@ type use struct {
 }
 
 var uses = []use{
-	{"environment", "os", environment, readers, "only cmd reads the environment; a library is told by its caller"},
-	{"environment through syscall", "syscall", environment, readers, "only cmd reads the environment; a library is told by its caller"},
+	{"environment", "os", environment, readers, "only programs read the environment; a library is told by its caller"},
+	{"environment through syscall", "syscall", environment, readers, "only programs read the environment; a library is told by its caller"},
 	{"401 and 403", "net/http", []string{"StatusUnauthorized", "StatusForbidden"}, answers,
 		"only the Gate and the problem writer refuse; every other handler returns an error. Comparing with them is allowed"},
 }
 
 var (
 	environment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Clearenv"}
-	readers     = []string{"cmd/**", "internal/testdb/**", "internal/testenv"}
+	readers     = []string{"cmd/**", "examples/microservices/**", "internal/testdb/**", "internal/testenv"}
 	// answers are the files of the root package that make a refusal: the Gate, its check of the origin, and the problem writer.
 	answers = []string{"./gate*.go", "./origin.go", "./problem*.go", "./answer*.go", "./challenge*.go"}
 )
