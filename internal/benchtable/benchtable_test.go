@@ -128,7 +128,7 @@ func TestRun(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "table.json")
-	in := "pkg: github.com/sallyport-auth/sallyport/bench\n" +
+	in := "pkg: github.com/sallyport-auth/sallyport/bench/rivals\n" +
 		"BenchmarkOwner/cedar-2 1 60 ns/op\nBenchmarkOwner/cedar-go-2 1 600 ns/op\nBenchmarkOwner/casbin-2 1 3000 ns/op\nBenchmarkOwner/floor-2 1 5 ns/op\n"
 	if err := run(strings.NewReader(in), io.Discard, file); err == nil {
 		t.Error("most figures are missing, and there is no error")

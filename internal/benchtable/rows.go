@@ -78,7 +78,7 @@ var table = []section{
 		grant("whole decision", "decision"), grant("whole decision for a member of an organization with two roles", "decision-of-member"),
 	}},
 	{"A list: what is left of three rules, as SQL and arguments, against the same written by hand", nil, []row{
-		{what: "condition", ours: figure{"bench.List/cedar", ns}, floor: figure{"bench.List/floor", ns}, goal: mostOurs(1000)},
+		{what: "condition", ours: figure{"bench/rivals.List/cedar", ns}, floor: figure{"bench/rivals.List/floor", ns}, goal: mostOurs(1000)},
 	}},
 	{"10000 rules: loading them, and the heap that each occupies", libraries, []row{
 		contest("definitions of roles", "Load/roles", "roles", libraries, ns),
@@ -87,8 +87,8 @@ var table = []section{
 		contest("roles in Cedar, heap", "Load/roles", "cedar", libraries, heap),
 		contest("conditions in Cedar", "Load/conditions", "cedar", []string{"cedar-go"}, ns).bare(),
 		contest("conditions in Cedar, heap", "Load/conditions", "cedar", []string{"cedar-go"}, heap).bare(),
-		{what: "conditions in Cedar, parsing", ours: figure{"bench.Load/steps/parse", ns}},
-		{what: "conditions in Cedar, compiling", ours: figure{"bench.Load/steps/compile", ns}},
+		{what: "conditions in Cedar, parsing", ours: figure{"bench/rivals.Load/steps/parse", ns}},
+		{what: "conditions in Cedar, compiling", ours: figure{"bench/rivals.Load/steps/compile", ns}},
 	}},
 	{"Doors and a handler without HTTP, against the handler alone", nil, []row{
 		{what: "token", ours: figure{"server.Doors/token", ns}, floor: figure{"server.Doors/bare", ns}},
@@ -135,16 +135,16 @@ func role(rules string) row {
 	return row{what: rules + " rules", ours: figure{"authz.RoleCheck/" + rules, ns}, floor: figure{"authz.RoleCheckFloor/" + rules, ns}, goal: mostOurs(50)}
 }
 
-// libraries are the rivals of the module bench.
+// libraries are the rivals of the module bench/rivals.
 var libraries = []string{"cedar-go", "casbin"}
 
 // heap is what a rule occupies once it is loaded.
 const heap = "B/rule"
 
-// contest is a row of a benchmark of the module bench, in which ours goes by that
+// contest is a row of a benchmark of the module bench/rivals, in which ours goes by that
 // name and the rivals, some of the libraries, by theirs.
 func contest(what, bench, ours string, rivals []string, unit string) row {
-	of := func(name string) figure { return figure{"bench." + bench + "/" + name, unit} }
+	of := func(name string) figure { return figure{"bench/rivals." + bench + "/" + name, unit} }
 	r := row{what: what, ours: of(ours), floor: of("floor")}
 	for _, name := range libraries {
 		rival := figure{}

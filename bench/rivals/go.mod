@@ -1,4 +1,4 @@
-module github.com/sallyport-auth/sallyport/bench
+module github.com/sallyport-auth/sallyport/bench/rivals
 
 go 1.26.0
 
@@ -27,4 +27,4 @@ require (
 	modernc.org/sqlite v1.60.1 // indirect
 )
 
-replace github.com/sallyport-auth/sallyport => ..
+replace github.com/sallyport-auth/sallyport => ../..

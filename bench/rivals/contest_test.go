@@ -1,11 +1,11 @@
-// Package bench measures decisions: ours, those of other libraries over the same
+// Package rivals measures decisions: ours, those of other libraries over the same
 // policy, and a check written by hand, which is the floor. It is a module of its
 // own, so that its requirements do not reach those who use Sallyport.
 //
 // Every benchmark first asks all contestants the same questions, of which some
 // are allowed and some denied, and fails unless all answer right. The tests do
 // nothing but that.
-package bench
+package rivals
 
 import (
 	"testing"
