@@ -50,19 +50,25 @@ type casbinPost struct {
 
 func (p casbinPolicy) enforcer(t testing.TB) *casbin.Enforcer {
 	t.Helper()
-	m, err := model.NewModelFromString("[request_definition]\nr = " + p.request + "\n[policy_definition]\np = " + p.line +
-		"\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = " + p.matcher + "\n")
+	e, err := p.newEnforcer()
 	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := casbin.NewEnforcer(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.AddPolicies(p.lines); err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+func (p casbinPolicy) newEnforcer() (*casbin.Enforcer, error) {
+	m, err := model.NewModelFromString("[request_definition]\nr = " + p.request + "\n[policy_definition]\np = " + p.line +
+		"\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = " + p.matcher + "\n")
+	if err != nil {
+		return nil, err
+	}
+	e, err := casbin.NewEnforcer(m)
+	if err != nil {
+		return nil, err
+	}
+	_, err = e.AddPolicies(p.lines)
+	return e, err
 }
 
 // over is casbin without its cache, which goes on allowing what has been taken

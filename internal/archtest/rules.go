@@ -103,14 +103,14 @@ var bans = []ban{
 	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**"}, false,
 		"package flag has one global set, and it is the user's program's"},
 	{"testing in a program", []string{"testing"}, []string{
-		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/sqldb/sqltest",
+		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/load", "internal/sqldb/sqltest",
 	}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
-		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/store/storetest", modulePath + "/sallytest",
+		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/store/storetest", modulePath + "/sallytest",
 		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform",
-	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest"}, false, "only tests import what is made for tests"},
+	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
 	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres"}, false,

@@ -91,12 +91,12 @@ var table = []section{
 		{what: "conditions in Cedar, compiling", ours: figure{"bench/rivals.Load/steps/compile", ns}},
 	}},
 	{"Doors and a handler without HTTP, against the handler alone", nil, []row{
-		{what: "token", ours: figure{"server.Doors/token", ns}, floor: figure{"server.Doors/bare", ns}},
-		{what: "session", ours: figure{"server.Doors/session", ns}, floor: figure{"server.Doors/bare", ns}},
-		{what: "API key", ours: figure{"server.Doors/apikey", ns}, floor: figure{"server.Doors/bare", ns}},
-		{what: "decision, denied", ours: figure{"server.Doors/denied", ns}, floor: figure{"server.Doors/bare", ns}},
-		{what: "token, allocations", ours: figure{"server.Doors/token", allocs}, floor: figure{"server.Doors/bare", allocs}},
-		{what: "decision, denied, allocations", ours: figure{"server.Doors/denied", allocs}, floor: figure{"server.Doors/bare", allocs}},
+		{what: "token", ours: figure{"bench/rivals.Doors/token", ns}, floor: figure{"bench/rivals.Doors/bare", ns}},
+		{what: "session", ours: figure{"bench/rivals.Doors/session", ns}, floor: figure{"bench/rivals.Doors/bare", ns}},
+		{what: "API key", ours: figure{"bench/rivals.Doors/apikey", ns}, floor: figure{"bench/rivals.Doors/bare", ns}},
+		{what: "decision, denied", ours: figure{"bench/rivals.Doors/denied", ns}, floor: figure{"bench/rivals.Doors/bare", ns}},
+		{what: "token, allocations", ours: figure{"bench/rivals.Doors/token", allocs}, floor: figure{"bench/rivals.Doors/bare", allocs}},
+		{what: "decision, denied, allocations", ours: figure{"bench/rivals.Doors/denied", allocs}, floor: figure{"bench/rivals.Doors/bare", allocs}},
 	}},
 	{"Guarded route over HTTP, requests per second of processor time, against the bare handler", nil, []row{
 		guarded("token", 0.93), guarded("session", 0.90), guarded("apikey", 0.90),
@@ -178,6 +178,6 @@ func grant(what, ours string) row {
 }
 
 func guarded(how string, bound float64) row {
-	b := "server.HTTP/" + how
+	b := "bench/rivals.HTTP/" + how
 	return row{what: how, ours: figure{b, "req/cpu-s"}, floor: figure{b, "bare-req/cpu-s"}, ratio: figure{b, "xbare"}, goal: least(bound)}
 }

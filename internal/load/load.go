@@ -1,6 +1,6 @@
 //go:build linux
 
-package server_test
+package load
 
 import (
 	"bufio"
@@ -11,16 +11,13 @@ import (
 	"net"
 	"net/http"
 	"syscall"
-	"testing"
 	"time"
 )
 
-// A load is one request that is sent again and again over connections that stay
-// open, each as soon as the answer to the one before is there. It polls and never
-// sleeps: to wake the reader of an answer costs whoever sends it, which is the
-// server here and would be a network card elsewhere. It spends far less on a
-// request than a server does, so that on a processor of its own it never is what
-// is measured.
+// A load is one request that is sent again and again over connections that stay open, each as soon as the answer to the one before
+// is there. It polls and never sleeps: to wake the reader of an answer costs whoever sends it, which is the server here and would be
+// a network card elsewhere. It spends far less on a request than a server does, so that on a processor of its own it never is what is
+// measured.
 type load struct {
 	request []byte
 	right   func(answer []byte) bool // asked about every single answer
@@ -34,9 +31,8 @@ type connection struct {
 	have   int // bytes of the answer
 }
 
-// newLoad connects, and learns from the first answer how long all are.
-func newLoad(b *testing.B, address, path string, header http.Header, conns, status int, body string) *load {
-	b.Helper()
+// newLoad connects that often, and learns from the first answer how long all are. The caller closes it, also after an error.
+func newLoad(address, path string, header http.Header, status int, body string, conns int) (*load, error) {
 	var request bytes.Buffer
 	fmt.Fprintf(&request, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, address)
 	header.Write(&request)
@@ -47,17 +43,22 @@ func newLoad(b *testing.B, address, path string, header http.Header, conns, stat
 	}}
 	var err error
 	if l.size, err = l.measure(address); err != nil {
-		b.Fatal(err)
+		return l, err
 	}
 	for range conns {
 		fd, err := connect(address)
 		if err != nil {
-			b.Fatal(err)
+			return l, err
 		}
-		b.Cleanup(func() { syscall.Close(fd) })
 		l.conns = append(l.conns, &connection{fd: fd, answer: make([]byte, l.size)})
 	}
-	return l
+	return l, nil
+}
+
+func (l *load) close() {
+	for _, c := range l.conns {
+		syscall.Close(c.fd)
+	}
 }
 
 // measure returns the size of one answer, read as HTTP has it.
