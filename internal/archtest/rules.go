@@ -60,6 +60,8 @@ var layers = []layer{
 	{"examples/**", []string{".", "account/**", "authn/**", "authz/**", "revoke", "limit", "audit", "verifier/**", "store/**",
 		"server/**", "sallytest"}, anyModule, "an example uses what a user can use: no internal package, no cmd"},
 
+	{"bench/**", nil, nil, "it measures the tree from outside, by go test: standard library only"},
+
 	{"internal/sqldb/**", append([]string{"store"}, features...), nil,
 		"the statements are shared by two back ends, so they know neither driver"},
 	{"internal/testdb/**", []string{"internal/testenv"}, []string{"github.com/jackc/pgx/v5"},
@@ -100,7 +102,7 @@ var bans = []ban{
 		"github.com/alecthomas/kong", "github.com/pelletier/go-toml", "github.com/BurntSushi/toml",
 		"github.com/prometheus", "go.opentelemetry.io",
 	}, []string{"cmd/**"}, false, "they sit behind small seams, so that a user's program brings its own"},
-	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**"}, false,
+	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**", "bench"}, false,
 		"package flag has one global set, and it is the user's program's"},
 	{"testing in a program", []string{"testing"}, []string{
 		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/load", "internal/sqldb/sqltest",
