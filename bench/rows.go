@@ -65,8 +65,8 @@ var table = []section{
 		guarded("access token", "token", 0.93, "golang-jwt ES256", "golang-jwt EdDSA", "golang-jwt HS256"),
 		guarded("session", "session", 0.90, "map by hand", "scs"),
 		guarded("API key", "apikey", 0.90),
-		guarded("decision, allowed", "allowed", 0.88, "map by hand", "casbin"),
-		guarded("decision, denied", "denied", 0.88, "map by hand", "casbin"),
+		guarded("decision, allowed", "allowed", 0.88, "golang-jwt HS256", "map by hand", "casbin"),
+		guarded("decision, denied", "denied", 0.88, "golang-jwt HS256", "map by hand", "casbin"),
 	}},
 	{"sign-in, 200 people at once; the floor is bare argon2id on all processors", []row{
 		{what: "account, session and tokens on SQLite", ours: figure{"server.SignIn", "sign-ins/s"}, floor: figure{"server.SignIn", "argon2id/s"}, ratio: figure{"server.SignIn", "xraw"}, goal: least(0.9)},

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/load"
 )
 
-// guardedRoutes are the rows of [BenchmarkHTTP]: one of our credentials, and the rivals that do the same.
-var guardedRoutes = []struct {
+// comparisons are the rows of [BenchmarkHTTP]: one of our credentials, and the rivals that do the same.
+var comparisons = []struct {
 	name, credential, path string
 	status                 int
 	body                   string
@@ -20,8 +20,8 @@ var guardedRoutes = []struct {
 	{"token", "token", signedIn, 200, greeting, []string{"golang-jwt ES256", "golang-jwt EdDSA", "golang-jwt HS256"}},
 	{"session", "session", signedIn, 200, greeting, []string{"map by hand", "scs"}},
 	{"apikey", "apikey", signedIn, 200, greeting, nil},
-	{"allowed", "token", allowed, 200, greeting, []string{"map by hand", "casbin"}},
-	{"denied", "token", denied, 403, `"code":"forbidden"`, []string{"map by hand", "casbin"}},
+	{"allowed", "token", allowed, 200, greeting, []string{"golang-jwt HS256", "map by hand", "casbin"}},
+	{"denied", "token", denied, 403, `"code":"forbidden"`, []string{"golang-jwt HS256", "map by hand", "casbin"}},
 }
 
 // BenchmarkHTTP compares a handler behind the doors of a whole server, and behind what others guard it with, with the same handler on a
@@ -37,7 +37,8 @@ var guardedRoutes = []struct {
 //     says little.
 func BenchmarkHTTP(b *testing.B) {
 	bare, doors := load.Start(b, "bare"), load.Start(b, "sallyport")
-	for _, c := range guardedRoutes {
+	refuses(b, doors)
+	for _, c := range comparisons {
 		b.Run(c.name, func(b *testing.B) {
 			guarded := func(p *load.Process, header http.Header) (there, same *load.Turn) {
 				return &load.Turn{On: p, Path: c.path, Header: header, Status: c.status, Body: c.body},
@@ -48,6 +49,7 @@ func BenchmarkHTTP(b *testing.B) {
 			turns := []*load.Turn{ours, same, plain}
 			for _, name := range c.rivals {
 				p := load.Start(b, name)
+				refuses(b, p)
 				for _, header := range p.Credentials {
 					there, same := guarded(p, header)
 					turns = append(turns, there, same)
@@ -66,5 +68,18 @@ func BenchmarkHTTP(b *testing.B) {
 			}
 			b.ReportMetric(0, "ns/op")
 		})
+	}
+}
+
+// refuses fails unless a server refuses who offers no credential.
+func refuses(b *testing.B, p *load.Process) {
+	b.Helper()
+	resp, err := http.Get("http://" + p.Address + signedIn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		b.Fatalf("without a credential: %s", resp.Status)
 	}
 }

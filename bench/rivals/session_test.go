@@ -28,14 +28,11 @@ func (h *handmade) session(cookie string) (who, bool) {
 	return s.who, ok && time.Now().Before(s.expires)
 }
 
-// mapSessions is a server with one session, whose routes ask check.
-func mapSessions(check func(roles []string, action string) bool) (http.Handler, credentials, error) {
+// mapSessions is a server with one session, whose routes ask c.
+func mapSessions(c check) (http.Handler, credentials, error) {
 	cookie := secret.NewToken()
 	h := &handmade{sessions: map[string]handmadeSession{cookie: {who{"usr_1", []string{"member"}}, time.Now().Add(24 * time.Hour)}}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /signed-in/{id}", greet)
-	mux.HandleFunc("GET /allowed/{id}", may("note:read", check, greet))
-	mux.HandleFunc("GET /denied/{id}", may("note:delete", check, greet))
+	mux := guardedRoutes(c)
 	guarded := func(w http.ResponseWriter, r *http.Request) {
 		c, err := r.Cookie("session")
 		if err != nil {
