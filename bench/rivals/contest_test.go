@@ -1,10 +1,8 @@
-// Package rivals measures decisions: ours, those of other libraries over the same
-// policy, and a check written by hand, which is the floor. It is a module of its
-// own, so that its requirements do not reach those who use Sallyport.
+// Package rivals measures what other libraries do as well: decisions over the same policy, the first sight of an access token, and
+// guarded routes over HTTP; ours, theirs, and what is written by hand, which is the floor or a bare handler. It is a module of its own, so
+// that its requirements do not reach those who use Sallyport.
 //
-// Every benchmark first asks all contestants the same questions, of which some
-// are allowed and some denied, and fails unless all answer right. The tests do
-// nothing but that.
+// Before anything is measured, all have to give the right answers, some allowed and some denied. The tests do nothing but that.
 package rivals
 
 import (
