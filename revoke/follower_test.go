@@ -566,17 +566,21 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 		before, _ := f.Mark()
 		b.add(nil, kill(revoke.Key, "key"))
 		for i := range many {
+			b.add(nil, kill(revoke.Token, fmt.Sprint("short", i)))
+		}
+		last := b.head.Position // of those that expire
+		for i := range many {
 			long, eternal := kill(revoke.Session, fmt.Sprint("long", i)), kill(revoke.Session, fmt.Sprint("eternal", i))
 			long.ExpiresAt = time.Now().Add(30 * 24 * time.Hour)
 			eternal.ExpiresAt = time.Time{}
-			b.add(nil, long, eternal, kill(revoke.Token, fmt.Sprint("short", i)))
+			b.add(nil, long, eternal)
 		}
 		catchUp(t, f, revoke.Position{})
 		between, _ := f.Mark()
-		count := func(kind string) (n int) {
+		count := func(kind string, rev revoke.Position) (n int) {
 			for i := range many {
 				id := fmt.Sprint(kind, i)
-				if f.Dead(at(0), revoke.IDs{Session: id, Token: id}) != nil {
+				if f.Dead(rev, revoke.IDs{Session: id, Token: id}) != nil {
 					n++
 				}
 			}
@@ -585,15 +589,21 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 
 		time.Sleep(time.Hour + 50*time.Second)
 		synctest.Wait()
-		if n := count("short"); n != many {
+		if n := count("short", at(0)); n != many {
 			t.Errorf("%d of %d entries left at their expiry, which needs grace", n, many)
+		}
+		if f.Changed(before, revoke.IDs{Subject: "u"}) || f.Dead(at(0), revoke.IDs{Subject: "u"}) != nil {
+			t.Error("forgotten at the expiry, which needs grace")
 		}
 		time.Sleep(4 * time.Minute)
 		synctest.Wait()
-		if n := count("short"); n != 0 {
-			t.Errorf("%d expired entries left", n)
+		if n := count("other", last); n != 0 {
+			t.Errorf("%d refused that began after all that was forgotten", n)
 		}
-		if l, e := count("long"), count("eternal"); l != many || e != many {
+		if n := count("short", at(0)); n != many {
+			t.Errorf("%d of %d killed ones refused once that is forgotten", n, many)
+		}
+		if l, e := count("long", last), count("eternal", last); l != many || e != many {
 			t.Errorf("%d and %d of %d entries left that have not expired", l, e, many)
 		}
 		if f.Dead(at(0), revoke.IDs{Key: "key"}) != revoke.ErrRevoked {
@@ -606,4 +616,35 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 			t.Error("Changed, but all that was forgotten came before the mark")
 		}
 	})
+}
+
+// The clock of this node is an hour ahead of the one that wrote the entries, so
+// that they have expired here before what they end.
+func TestAClockThatIsWrongRefusesRatherThanForgets(t *testing.T) {
+	for _, entry := range []revoke.Entry{kill(revoke.Token, "t"), kill(revoke.Session, "s"), within("o", kill(revoke.Subject, "u")), overlay("u"), notice(revoke.Session, "s")} {
+		t.Run(fmt.Sprint(entry.Effect, " ", entry.Kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBook("log")
+				f := follow(t, b.config())
+				entry.ExpiresAt = time.Now().Add(-30 * time.Minute) // half an hour from now, by the writer
+				b.add(nil, notice(revoke.Policy, ""), entry)
+				ids := revoke.IDs{Token: "t", Session: "s", Subject: "u", Org: "o"}
+				revoked := entry.Effect == revoke.Kill
+				for range 20 * 60 {
+					catchUp(t, f, revoke.Position{})
+					if err := f.Dead(at(1), ids); err != revoke.ErrRevoked && (revoked || err != nil) {
+						t.Fatalf("Dead of what was killed = %v", err)
+					}
+					if err := f.Dead(at(2), ids); err != nil {
+						t.Fatalf("Dead of what began afterwards = %v", err)
+					}
+					time.Sleep(time.Second)
+				}
+				// By now the entry is forgotten, and with it who was meant.
+				if err := f.Dead(at(1), revoke.IDs{Subject: "w"}); err != revoke.ErrRevoked {
+					t.Errorf("Dead of what was before that = %v", err)
+				}
+			})
+		})
+	}
 }
