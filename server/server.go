@@ -108,7 +108,14 @@ func (s *Server) follow(ctx context.Context) (err error) {
 			return nil
 		},
 		Reset: s.reload,
-		Log:   s.config.Log,
+		Renew: func(ctx context.Context, log string, cause error) error {
+			_, err := account.Restored(ctx, s.config.Store, log, cause.Error(), account.Origin{})
+			if err == nil {
+				s.log().ErrorContext(ctx, "the database was put back to an earlier state beneath this node: everybody must sign in again", "cause", cause)
+			}
+			return err
+		},
+		Log: s.config.Log,
 	})
 	return err
 }
