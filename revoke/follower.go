@@ -34,6 +34,14 @@ type Config struct {
 	// force before remains so meanwhile. Nil = nothing.
 	Reset func(ctx context.Context) error
 
+	// Renew is called before Reset if the log went back under its own name: the
+	// database under it was put back to an earlier state, and its numbers are given
+	// out again. From the moment that this is noticed nothing is answered, until Renew
+	// returns nil and the log has been read anew under another name. It must have the
+	// log renamed ([Log.Renew]), unless that has another name than log by then. cause
+	// says what was noticed. Nil: nothing is answered until somebody else renames it.
+	Renew func(ctx context.Context, log string, cause error) error
+
 	Every time.Duration // between polls; 0 = 1 s
 	Bound time.Duration // age of the last successful poll beyond which nothing is answered; 0 = 5 s
 	Log   *slog.Logger  // nil = slog.Default()
@@ -289,8 +297,8 @@ func (f *Follower) arrived(p Position) error {
 
 // Dead returns nil if nothing in the log ends a credential of that position and
 // those ids, [ErrRevoked] if something does, and [ErrStale] if this node cannot
-// tell. A position that is zero, of another log or before the floor is refused; one
-// past the cursor is not. A killed key refuses whatever the position, since
+// tell. A position that is zero, of another log, before the floor or before what this
+// node has forgotten is refused; one past the cursor is not. A killed key refuses whatever the position, since
 // whoever has the key writes the position himself.
 //
 // Dead is for credentials that are verified without a look-up and live shorter

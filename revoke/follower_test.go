@@ -425,10 +425,10 @@ func TestReset(t *testing.T) {
 		{"nothing", func(*book) {}, at(3), false, revoke.ErrRevoked},
 		{"a restored database has a new log id", func(b *book) { b.restore("gol", 3) }, revoke.Position{Log: "gol", Seq: 3}, true, revoke.ErrRevoked},
 		{"a new log id and a longer log", func(b *book) { b.restore("gol", 2); b.add(nil, kill(revoke.Token, "x"), kill(revoke.Token, "y")) }, revoke.Position{Log: "gol", Seq: 4}, true, revoke.ErrRevoked},
-		{"the head went back", func(b *book) { b.restore("log", 2) }, at(2), true, nil},
-		{"the head went back and to the same place", func(b *book) { b.restore("log", 2); b.add(nil, kill(revoke.Token, "x")) }, at(3), true, nil},
-		{"the head went back and past the cursor", func(b *book) { b.restore("log", 2); b.add(nil, kill(revoke.Token, "x"), overlay("y")) }, at(4), true, nil},
-		{"an entry vanished", func(b *book) { b.set(func(b *book) { b.entries = b.entries[:2] }) }, at(3), true, nil},
+		{"the head went back", func(b *book) { b.restore("log", 2) }, again(2), true, revoke.ErrRevoked},
+		{"the head went back and to the same place", func(b *book) { b.restore("log", 2); b.add(nil, kill(revoke.Token, "x")) }, again(3), true, revoke.ErrRevoked},
+		{"the head went back and past the cursor", func(b *book) { b.restore("log", 2); b.add(nil, kill(revoke.Token, "x"), overlay("y")) }, again(4), true, revoke.ErrRevoked},
+		{"an entry vanished", func(b *book) { b.set(func(b *book) { b.entries = b.entries[:2] }) }, again(3), true, revoke.ErrRevoked},
 		{"the entry at the cursor was pruned", func(b *book) { b.prune(3) }, at(3), false, revoke.ErrRevoked},
 		{"all was pruned, and the log went on", func(b *book) { b.prune(1, 2, 3); b.add(nil, kill(revoke.Token, "x")) }, at(4), false, revoke.ErrRevoked},
 		{"an entry was pruned unread", func(b *book) { b.add(nil, overlay("u"), kill(revoke.Token, "x")); b.prune(4) }, at(5), true, revoke.ErrRevoked},
@@ -460,6 +460,86 @@ func TestReset(t *testing.T) {
 				time.Sleep(time.Minute)
 				if _, err := f.Mark(); err != nil || w.resets > 1 {
 					t.Errorf("a minute later: %v, %d resets", err, w.resets)
+				}
+			})
+		})
+	}
+}
+
+// again is a position in the log that was renamed because it went back.
+func again(seq int64) revoke.Position { return revoke.Position{Log: "log'", Seq: seq} }
+
+// Positions of a database that was put back mean two things. Nothing is answered
+// from the moment that this is noticed until the log has another name.
+func TestALogThatWentBackIsRenamedFirst(t *testing.T) {
+	errNo := errors.New("no")
+	for _, c := range []struct {
+		name  string
+		renew func(b *book, renew func() error) error // nil = Config.Renew is nil
+		mend  func(*book)
+		want  revoke.Position
+	}{
+		{"at once", func(b *book, renew func() error) error { return renew() }, nil, again(2)},
+		{"another node did", func(b *book, renew func() error) error {
+			b.set(func(b *book) { b.head.Log = "other" })
+			return renew()
+		}, nil, revoke.Position{Log: "other", Seq: 2}},
+		{"it fails for a while", func(b *book, renew func() error) error {
+			if b.renewals++; b.renewals < 100 {
+				return errNo
+			}
+			return renew()
+		}, func(b *book) { b.renewals = 200 }, again(2)},
+		{"it did nothing", func(b *book, _ func() error) error { return nil }, func(b *book) { b.head.Log = "log'" }, again(2)},
+		{"nobody here may", nil, func(b *book) { b.head.Log = "log'" }, again(2)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, w := newBook("log"), new(watched)
+				b.add(nil, kill(revoke.Subject, "u"), kill(revoke.Token, "x"), kill(revoke.Token, "y"))
+				config := w.config(b)
+				config.Renew = nil
+				var f *revoke.Follower
+				if c.renew != nil {
+					config.Renew = func(ctx context.Context, log string, cause error) error {
+						if log != "log" || cause == nil {
+							t.Errorf("Renew(%q, %v)", log, cause)
+						}
+						if err := f.Dead(at(3), revoke.IDs{Subject: "w"}); err != revoke.ErrStale {
+							t.Errorf("Dead while it is renamed = %v", err)
+						}
+						return c.renew(b, func() error { return b.renew(ctx, log, cause) })
+					}
+				}
+				f = follow(t, config)
+				if err := f.Dead(at(3), revoke.IDs{Subject: "w"}); err != nil {
+					t.Fatal(err)
+				}
+				b.restore("log", 2)
+				f.Ring()
+				synctest.Wait()
+				if c.mend != nil {
+					for range 20 {
+						if err := f.Dead(at(3), revoke.IDs{Subject: "w"}); err != revoke.ErrStale || w.resets > 0 {
+							t.Fatalf("Dead before it was renamed = %v, %d resets", err, w.resets)
+						}
+						time.Sleep(time.Second)
+						synctest.Wait()
+					}
+					b.set(c.mend)
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				if _, err := f.Mark(); err != nil || f.Cursor() != c.want || w.resets != 1 {
+					t.Errorf("Cursor = %v after %d resets, %v", f.Cursor(), w.resets, err)
+				}
+				for _, rev := range []revoke.Position{at(0), at(2), at(3)} {
+					if err := f.Dead(rev, revoke.IDs{Subject: "w"}); err != revoke.ErrRevoked {
+						t.Errorf("Dead(%v) = %v", rev, err)
+					}
+				}
+				if err := f.Dead(c.want, revoke.IDs{Subject: "w"}); err != nil {
+					t.Errorf("Dead of what began afterwards = %v", err)
 				}
 			})
 		})
@@ -553,7 +633,7 @@ func TestTheHeadWentBackAfterAllWasPruned(t *testing.T) {
 	}
 	b.restore("log", 1)
 	catchUp(t, f, revoke.Position{})
-	if w.resets != 1 || f.Cursor() != at(1) {
+	if w.resets != 1 || f.Cursor() != again(1) {
 		t.Errorf("Cursor = %v after %d resets", f.Cursor(), w.resets)
 	}
 }
@@ -566,17 +646,21 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 		before, _ := f.Mark()
 		b.add(nil, kill(revoke.Key, "key"))
 		for i := range many {
+			b.add(nil, kill(revoke.Token, fmt.Sprint("short", i)))
+		}
+		last := b.head.Position // of those that expire
+		for i := range many {
 			long, eternal := kill(revoke.Session, fmt.Sprint("long", i)), kill(revoke.Session, fmt.Sprint("eternal", i))
 			long.ExpiresAt = time.Now().Add(30 * 24 * time.Hour)
 			eternal.ExpiresAt = time.Time{}
-			b.add(nil, long, eternal, kill(revoke.Token, fmt.Sprint("short", i)))
+			b.add(nil, long, eternal)
 		}
 		catchUp(t, f, revoke.Position{})
 		between, _ := f.Mark()
-		count := func(kind string) (n int) {
+		count := func(kind string, rev revoke.Position) (n int) {
 			for i := range many {
 				id := fmt.Sprint(kind, i)
-				if f.Dead(at(0), revoke.IDs{Session: id, Token: id}) != nil {
+				if f.Dead(rev, revoke.IDs{Session: id, Token: id}) != nil {
 					n++
 				}
 			}
@@ -585,15 +669,21 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 
 		time.Sleep(time.Hour + 50*time.Second)
 		synctest.Wait()
-		if n := count("short"); n != many {
+		if n := count("short", at(0)); n != many {
 			t.Errorf("%d of %d entries left at their expiry, which needs grace", n, many)
+		}
+		if f.Changed(before, revoke.IDs{Subject: "u"}) || f.Dead(at(0), revoke.IDs{Subject: "u"}) != nil {
+			t.Error("forgotten at the expiry, which needs grace")
 		}
 		time.Sleep(4 * time.Minute)
 		synctest.Wait()
-		if n := count("short"); n != 0 {
-			t.Errorf("%d expired entries left", n)
+		if n := count("other", last); n != 0 {
+			t.Errorf("%d refused that began after all that was forgotten", n)
 		}
-		if l, e := count("long"), count("eternal"); l != many || e != many {
+		if n := count("short", at(0)); n != many {
+			t.Errorf("%d of %d killed ones refused once that is forgotten", n, many)
+		}
+		if l, e := count("long", last), count("eternal", last); l != many || e != many {
 			t.Errorf("%d and %d of %d entries left that have not expired", l, e, many)
 		}
 		if f.Dead(at(0), revoke.IDs{Key: "key"}) != revoke.ErrRevoked {
@@ -606,4 +696,35 @@ func TestExpiredEntriesAreForgotten(t *testing.T) {
 			t.Error("Changed, but all that was forgotten came before the mark")
 		}
 	})
+}
+
+// The clock of this node is an hour ahead of the one that wrote the entries, so
+// that they have expired here before what they end.
+func TestAClockThatIsWrongRefusesRatherThanForgets(t *testing.T) {
+	for _, entry := range []revoke.Entry{kill(revoke.Token, "t"), kill(revoke.Session, "s"), within("o", kill(revoke.Subject, "u")), overlay("u"), notice(revoke.Session, "s")} {
+		t.Run(fmt.Sprint(entry.Effect, " ", entry.Kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBook("log")
+				f := follow(t, b.config())
+				entry.ExpiresAt = time.Now().Add(-30 * time.Minute) // half an hour from now, by the writer
+				b.add(nil, notice(revoke.Policy, ""), entry)
+				ids := revoke.IDs{Token: "t", Session: "s", Subject: "u", Org: "o"}
+				revoked := entry.Effect == revoke.Kill
+				for range 20 * 60 {
+					catchUp(t, f, revoke.Position{})
+					if err := f.Dead(at(1), ids); err != revoke.ErrRevoked && (revoked || err != nil) {
+						t.Fatalf("Dead of what was killed = %v", err)
+					}
+					if err := f.Dead(at(2), ids); err != nil {
+						t.Fatalf("Dead of what began afterwards = %v", err)
+					}
+					time.Sleep(time.Second)
+				}
+				// By now the entry is forgotten, and with it who was meant.
+				if err := f.Dead(at(1), revoke.IDs{Subject: "w"}); err != revoke.ErrRevoked {
+					t.Errorf("Dead of what was before that = %v", err)
+				}
+			})
+		})
+	}
 }

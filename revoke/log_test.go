@@ -24,6 +24,8 @@ type book struct {
 	err     error         // what reading fails with; nil = nothing
 	slow    time.Duration // how long a transaction waits after its snapshot was taken
 	reads   int
+
+	renewals int
 }
 
 func newBook(id string) *book {
@@ -130,7 +132,22 @@ func (b *book) set(f func(*book)) {
 	f(b)
 }
 
-func (b *book) config() revoke.Config { return revoke.Config{Read: b.read, Log: quiet} }
+// renew names a log that went back anew, as a store does.
+func (b *book) renew(_ context.Context, log string, _ error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	if b.head.Log == log {
+		b.head.Log, b.renewals = log+"'", b.renewals+1
+	}
+	return nil
+}
+
+func (b *book) config() revoke.Config {
+	return revoke.Config{Read: b.read, Renew: b.renew, Log: quiet}
+}
 
 func follow(t testing.TB, c revoke.Config) *revoke.Follower {
 	t.Helper()

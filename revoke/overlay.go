@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -63,15 +64,25 @@ func (o *overlays) since(seq int64, subject, org string) (roles []string, change
 	return roles, true, err
 }
 
-// sweep forgets what has expired: no token is left that it could change.
-func (o *overlays) sweep(now time.Time) {
+// sweep drops what has expired, and has s forget it before: by the right clock no
+// token is left that it could change, and by a wrong one those that it could are
+// refused.
+func (o *overlays) sweep(now time.Time, s *set) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for m, found := range o.latest {
-		if found.until <= uint32(now.Unix()) {
-			delete(o.latest, m)
+	highest := int64(0)
+	expired := func(_ member, found overlaid) bool {
+		gone := found.until <= uint32(now.Unix())
+		if gone {
+			highest = max(highest, found.seq)
 		}
+		return gone
 	}
+	for m, found := range o.latest {
+		expired(m, found)
+	}
+	s.forget(highest)
+	maps.DeleteFunc(o.latest, expired)
 }
 
 // Roles returns the roles that the log has given the subject, everywhere or in an

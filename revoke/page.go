@@ -13,6 +13,10 @@ const pageSize = 1000
 // was pruned unread: what was derived from it must be read anew.
 var errReplaced = errors.New("revocation log was replaced or pruned unread")
 
+// errWentBack is an errReplaced of a log that still has its name: a database that
+// was put back to an earlier state. Positions of it mean two things.
+var errWentBack = fmt.Errorf("%w: the database was put back to an earlier state", errReplaced)
+
 // A page is the head and what follows a cursor, read in this order in one
 // transaction. The order of sequence numbers is that of commits, so nothing up to
 // the head was invisible.
@@ -55,7 +59,7 @@ func (p *page) check(v *view) error {
 		return fmt.Errorf("%w: %s where %s was", errReplaced, p.head.Log, v.log)
 	}
 	if p.head.Seq < cursor {
-		return fmt.Errorf("%w: head went back from %d to %d", errReplaced, cursor, p.head.Seq)
+		return fmt.Errorf("%w: head went back from %d to %d", errWentBack, cursor, p.head.Seq)
 	}
 	if err := p.dropCursor(cursor, v.nonce); err != nil {
 		return err
@@ -74,12 +78,12 @@ func (p *page) dropCursor(cursor int64, nonce string) error {
 		got := p.entries[0].Nonce
 		p.entries = p.entries[1:]
 		if nonce != "" && got != nonce {
-			return fmt.Errorf("%w: another entry %d", errReplaced, cursor)
+			return fmt.Errorf("%w: another entry %d", errWentBack, cursor)
 		}
 		return nil
 	}
 	if nonce != "" && p.head.Floor < cursor {
-		return fmt.Errorf("%w: entry %d vanished", errReplaced, cursor)
+		return fmt.Errorf("%w: entry %d vanished", errWentBack, cursor)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package revoke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -101,7 +102,16 @@ func (f *Follower) take(ctx context.Context, v *view, p *page) (passed int, err 
 // reset reads the log anew. What was in force stays so until all is read.
 func (f *Follower) reset(ctx context.Context, cause error) error {
 	old := f.view.Load()
+	wentBack := errors.Is(cause, errWentBack)
+	if wentBack {
+		if err := f.renew(ctx, old, cause); err != nil {
+			return err
+		}
+	}
 	v, err := f.load(ctx, max(old.mark.epoch()+1, 1), old.hash)
+	if err == nil && wentBack && v.log == old.log {
+		err = cause
+	}
 	if err != nil {
 		return err
 	}
@@ -112,6 +122,21 @@ func (f *Follower) reset(ctx context.Context, cause error) error {
 	}
 	f.publish(v, Progress{Head: Head{Position: v.position(), Floor: v.floor}, Begun: v.begun, Current: true, Reset: true})
 	f.c.log().Warn("revocation log was read anew", "cause", cause, "was", old.position().String(), "cursor", v.position().String())
+	return nil
+}
+
+// renew has a log renamed that went back, and is stale from now on: what is told
+// by positions of the old name may be about others.
+func (f *Follower) renew(ctx context.Context, old *view, cause error) error {
+	stale := *old
+	stale.fresh = -1
+	f.view.Store(&stale)
+	if f.c.Renew == nil {
+		return cause
+	}
+	if err := f.c.Renew(ctx, old.log, cause); err != nil {
+		return fmt.Errorf("%w; renaming the log: %w", cause, err)
+	}
 	return nil
 }
 

@@ -334,7 +334,7 @@ func (c *conversation) takeBeat(ev *event) error {
 	c.anew = nil
 	c.publish(v, ev, Progress{Head: Head{v.position(), v.floor}, Begun: begun, Current: true, Reset: reset})
 	v.set.sweep(time.Now(), 2)
-	v.roles.sweep(time.Now())
+	v.roles.sweep(time.Now(), v.set)
 	c.good()
 	return nil
 }

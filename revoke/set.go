@@ -149,18 +149,21 @@ func (s *set) sweepTable(at *atomic.Pointer[table], now uint32) {
 	if t == nil || t.after(now) == t.used {
 		return
 	}
-	highest := s.forgotten.Load()
+	highest := int64(0)
 	for i, until := range t.until {
 		if until <= now {
 			highest = max(highest, t.slots[i].seq.Load())
 		}
 	}
-	s.forgotten.Store(highest)
+	s.forget(highest)
 	if t = t.copy(0, now); t.used == 0 {
 		t = nil
 	}
 	at.Store(t)
 }
+
+// forget records that what has this number, or what had, is about to be dropped.
+func (s *set) forget(seq int64) { s.forgotten.Store(max(s.forgotten.Load(), seq)) }
 
 // until returns when an entry that expires then may be dropped. The zero time
 // never comes.

@@ -186,7 +186,7 @@ func (v *view) dead(rev Position, ids IDs) bool {
 	case v.key && ids.Key != "" && v.set.seq(v.hash.kill(keyKind, ids.Key)) > 0:
 		return true
 	case rev.Seq >= v.killed:
-		return false
+		return rev.Seq < v.set.forgotten.Load()
 	}
 	n := v.hash.names(ids) // all before the first look-up, so that the memory accesses overlap
 	for _, name := range n {
@@ -194,7 +194,9 @@ func (v *view) dead(rev Position, ids IDs) bool {
 			return true
 		}
 	}
-	return false
+	// Entries are forgotten by our clock, which may be far ahead of the one that they
+	// were written by: a killed token must not live because of that.
+	return rev.Seq < v.set.forgotten.Load() // last; see set.forgotten
 }
 
 // changed reports whether anything past since touches n.

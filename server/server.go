@@ -120,6 +120,13 @@ func (s *Server) follow(ctx context.Context) (err error) {
 		},
 		Reset: s.reload,
 		Every: s.config.poll, Bound: 5 * s.config.poll, // zero: the defaults
+		Renew: func(ctx context.Context, log string, cause error) error {
+			_, err := account.Restored(ctx, s.config.Store, log, cause.Error(), account.Origin{})
+			if err == nil {
+				s.log().ErrorContext(ctx, "the database was put back to an earlier state beneath this node: everybody must sign in again", "cause", cause)
+			}
+			return err
+		},
 		Log: s.config.Log,
 	})
 	return err

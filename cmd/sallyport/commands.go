@@ -91,6 +91,9 @@ type commandLine struct {
 		Show configShow `cmd:"" help:"Show every setting in force, and where it comes from."`
 	} `cmd:"" name:"config" help:"Settings."`
 
+	Backup  backup  `cmd:"" help:"Write a copy of the database."`
+	Restore restore `cmd:"" help:"Put a copy of the database back."`
+
 	Migrate struct {
 		Status migrateStatus `cmd:"" help:"Show which migrations are applied."`
 		Up     migrateUp     `cmd:"" help:"Apply what is pending."`

@@ -85,13 +85,7 @@ func (p *program) open(ctx context.Context, c *config.Config, e existence) (*ins
 	if in.store, err = openStore(ctx, c, keepSchema); err != nil {
 		return nil, err
 	}
-	settings := serverConfig(c, in.store, p.logger(c, slog.LevelWarn))
-	settings.ManageOnly = true
-	settings.InsecureHTTP = true // nothing is served
-	if settings.BaseURL == "" {
-		settings.BaseURL = "http://localhost"
-	}
-	if in.Server, err = server.Open(ctx, settings); err != nil {
+	if in.Server, err = server.Open(ctx, managing(c, in.store, p.logger(c, slog.LevelWarn))); err != nil {
 		return nil, errors.Join(err, in.store.Close())
 	}
 	return in, nil
@@ -173,6 +167,16 @@ func pending(err error) error {
 		return fmt.Errorf("%w: start the server, or run “sallyport migrate up”", err)
 	}
 	return err
+}
+
+// managing hands the settings on for management, where nothing is served.
+func managing(c *config.Config, s account.Store, log *slog.Logger) server.Config {
+	settings := serverConfig(c, s, log)
+	settings.ManageOnly, settings.InsecureHTTP = true, true
+	if settings.BaseURL == "" {
+		settings.BaseURL = "http://localhost"
+	}
+	return settings
 }
 
 // serverConfig hands the settings on.

@@ -68,7 +68,7 @@ func (s *serve) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer l.release()
-	if err := l.sign(); err != nil {
+	if err := errors.Join(l.sign(), n.folder.tidy()); err != nil {
 		return fmt.Errorf("locking the data folder: %w", err)
 	}
 	if err := n.open(ctx); err != nil {
