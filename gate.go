@@ -90,10 +90,15 @@ func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
 			return r, err
 		}
 	}
-	if d.fresh > 0 && !ps.principal.fresh(d.fresh) {
-		return r, ps.ask(&Need{MaxAge: d.fresh})
+	return r, ps.freshEnough(ps.principal)
+}
+
+// freshEnough decides whether p's sign-in is what the door asks for.
+func (ps *passage) freshEnough(p *Principal) error {
+	if d := ps.door; d.fresh > 0 && !p.fresh(d.fresh) {
+		return ps.ask(&Need{MaxAge: d.fresh})
 	}
-	return r, nil
+	return nil
 }
 
 // doorOne fills in who it is. A request without credential passes as anonymous
@@ -107,6 +112,11 @@ func (g *Gate) doorOne(d *Door, r *http.Request, ps *passage) error {
 		ps.addr = g.Addr(r)
 		ps.principal, ps.refused = g.authenticate(d, r, ps.addr)
 	}
+	return ps.decideWho(d)
+}
+
+// decideWho decides whether door one opens to whom it found.
+func (ps *passage) decideWho(d *Door) error {
 	if ps.refused == nil {
 		return nil
 	}

@@ -24,8 +24,8 @@ type Problem struct {
 	Header http.Header    // Retry-After, Allow, …
 	Extra  map[string]any // further members, such as decision_id
 
-	challenge string // parameters of every challenge
-	cause     error  // for the log
+	challenge []string // parameters of every challenge, names and values in turn
+	cause     error    // for the log
 }
 
 // Error returns the code, and the cause if there is one: for logs.

@@ -335,3 +335,7 @@ type faultyLog struct {
 func (s faultyLog) Append(ctx context.Context, es ...revoke.Entry) (revoke.Position, error) {
 	return write(s.w, "Log.Append", func() (revoke.Position, error) { return s.Log.Append(ctx, es...) })
 }
+
+func (s faultyLog) Renew(ctx context.Context, old string) (revoke.Position, error) {
+	return write(s.w, "Log.Renew", func() (revoke.Position, error) { return s.Log.Renew(ctx, old) })
+}

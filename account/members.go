@@ -72,9 +72,7 @@ func (s *Service) RemoveMember(ctx context.Context, organization, user string, o
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		dead := s.killEntry(revoke.Subject, user, now)
-		dead.Org = organization
-		return tx.Log.Append(ctx, dead)
+		return tx.Log.Append(ctx, s.entry(revoke.Kill, revoke.Subject, user, organization, now))
 	})
 }
 

@@ -82,6 +82,9 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if p, err = appendKills(ctx, tx, u.ID, dead...); err != nil {
 			return p, err
 		}
+		if p.Log != a.position.Log { // the session ended with its log; it must not get into the next one
+			return p, ErrNoSession
+		}
 		if err := renew(ctx, tx, goesOn, current, cookie, p, a.now); err != nil {
 			return p, err
 		}

@@ -90,11 +90,11 @@ func (s *Service) overlay(ctx context.Context, tx Tx, user, organization string,
 	if err != nil {
 		return revoke.Entry{}, err
 	}
-	e := s.killEntry(revoke.Subject, user, now)
-	e.Org = organization
-	if len(roles) <= revoke.MaxOverlay {
-		e.Effect, e.Overlay = revoke.Overlay, roles
+	if len(roles) > revoke.MaxOverlay {
+		return s.entry(revoke.Kill, revoke.Subject, user, organization, now), nil
 	}
+	e := s.entry(revoke.Overlay, revoke.Subject, user, organization, now)
+	e.Overlay = roles
 	return e, nil
 }
 

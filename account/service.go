@@ -155,20 +155,6 @@ func (s *Service) kill(ctx context.Context, tx Tx, user, reason string, now time
 	return s.killEntry(revoke.Subject, user, now), nil
 }
 
-// killEntry outlives whatever it can end: sessions and families live longest.
-func (s *Service) killEntry(kind revoke.Kind, id string, now time.Time) revoke.Entry {
-	return revoke.Entry{
-		Effect: revoke.Kill, Kind: kind, ID: id, CreatedAt: now,
-		ExpiresAt: now.Add(max(s.Timeouts.AbsoluteOrDefault(), s.familyLifetime())),
-	}
-}
-
-// notice tells every node to read something anew. It only has to outlive the
-// nodes' way of reading the log.
-func (s *Service) notice(kind revoke.Kind, id string, now time.Time) revoke.Entry {
-	return revoke.Entry{Effect: revoke.Notice, Kind: kind, ID: id, CreatedAt: now, ExpiresAt: now.Add(24 * time.Hour)}
-}
-
 // appendKills appends as the last thing in a transaction, and moves the user's
 // last kill there.
 func appendKills(ctx context.Context, tx Tx, user string, entries ...revoke.Entry) (revoke.Position, error) {

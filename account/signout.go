@@ -54,9 +54,15 @@ func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origi
 // Sessions returns the subject's live sessions, newest first.
 func (s *Service) Sessions(ctx context.Context, subject string) ([]session.Session, error) {
 	var all []session.Session
-	err := s.Store.View(ctx, func(tx Tx) (err error) { all, err = tx.Sessions.List(ctx, subject); return err })
+	var head revoke.Head
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if head, err = tx.Log.Head(ctx); err == nil {
+			all, err = tx.Sessions.List(ctx, subject)
+		}
+		return err
+	})
 	now := present()
-	return slices.DeleteFunc(all, func(sess session.Session) bool { return !sess.Alive(now) }), err
+	return slices.DeleteFunc(all, func(sess session.Session) bool { return !sess.Alive(now) || sess.Position.Log != head.Log }), err
 }
 
 // EndSession ends one session of the subject ("" = anybody's, for administrators),
@@ -130,7 +136,12 @@ func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason st
 
 // Session implements [session.Source].
 func (s *Service) Session(ctx context.Context, hash []byte) (sess session.Session, err error) {
-	err = s.Store.View(ctx, func(tx Tx) error { sess, err = tx.Sessions.ByTokenHash(ctx, hash); return err })
+	err = s.Store.View(ctx, func(tx Tx) error {
+		if sess, err = tx.Sessions.ByTokenHash(ctx, hash); err != nil {
+			return err
+		}
+		return sameLog(ctx, tx, sess)
+	})
 	return sess, err
 }
 

@@ -207,7 +207,7 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 			return err
 		}
 		sess, err := tx.Sessions.ByID(ctx, p.Session)
-		if errors.Is(err, session.ErrNotFound) || err == nil && (sess.Subject != p.Subject || !sess.Alive(now)) {
+		if errors.Is(err, session.ErrNotFound) || err == nil && (sess.Subject != p.Subject || !sess.Alive(now) || sess.Position.Log != head.Log) {
 			return ErrNoSession
 		}
 		if err != nil {

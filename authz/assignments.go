@@ -21,9 +21,9 @@ type Standing struct {
 // transaction that changes nothing.
 type Reader func(ctx context.Context, subject, org string) (Standing, error)
 
-// assignmentLife bounds how long a look-up is kept. It is shorter than the log
-// remembers a change of roles, which is as long as an access token lives.
-const assignmentLife = 5 * time.Minute
+// AssignmentLife bounds how long a look-up is kept. The log remembers a change of
+// roles for longer.
+const AssignmentLife = 5 * time.Minute
 
 // Assignments finds out which roles a subject has now, and where, and keeps the
 // answer until the revocation log says that something about the subject, the
@@ -65,12 +65,12 @@ func (a *Assignments) Complete(ctx context.Context, p *sallyport.Principal) erro
 // them. If the revocation log has not been read within the bound, the error is
 // [revoke.ErrStale]: what is kept may be outdated.
 func (a *Assignments) Standing(ctx context.Context, subject, org string) (Standing, error) {
-	now := time.Now()
-	return a.cache.Find(assignee{subject, org}, now, func() (Standing, revoke.IDs, time.Time, error) {
+	return a.cache.Find(assignee{subject, org}, func() (Standing, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		s, err := a.read(ctx, subject, org)
 		if err != nil {
 			err = fmt.Errorf("reading roles: %w", err)
 		}
-		return s, revoke.IDs{Subject: subject, Org: org}, now.Add(assignmentLife), err
+		return s, revoke.IDs{Subject: subject, Org: org}, now.Add(AssignmentLife), err
 	})
 }

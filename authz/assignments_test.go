@@ -33,6 +33,10 @@ func (in *installation) Append(context.Context, ...revoke.Entry) (revoke.Positio
 	return revoke.Position{}, errors.ErrUnsupported
 }
 
+func (in *installation) Renew(context.Context, string) (revoke.Position, error) {
+	return revoke.Position{}, errors.ErrUnsupported
+}
+
 func (in *installation) Read(_ context.Context, after int64, limit int) ([]revoke.Entry, error) {
 	rest := in.entries[min(int(after), len(in.entries)):]
 	return slices.Clone(rest[:min(limit, len(rest))]), nil

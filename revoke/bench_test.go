@@ -215,6 +215,10 @@ func (millions) Append(context.Context, ...revoke.Entry) (revoke.Position, error
 	return revoke.Position{}, errDown
 }
 
+func (millions) Renew(context.Context, string) (revoke.Position, error) {
+	return revoke.Position{}, errDown
+}
+
 func (millions) Read(_ context.Context, after int64, limit int) ([]revoke.Entry, error) {
 	var out []revoke.Entry
 	for seq := after + 1; seq <= million && len(out) < limit; seq++ {

@@ -106,7 +106,17 @@ type Log interface {
 	Append(ctx context.Context, entries ...Entry) (Position, error)
 	// Read returns up to limit entries with Seq > after, in order.
 	Read(ctx context.Context, after int64, limit int) ([]Entry, error)
+	// Renew gives the log a new name, if it still has the name old, and returns the
+	// head's position under the new one; otherwise it changes nothing and returns
+	// ErrRenewed, because somebody was faster. It locks as Append does. Every
+	// position of the old name is dead from then on. Numbers go on where they were,
+	// and entries stay: a killed key is killed in the new log too.
+	Renew(ctx context.Context, old string) (Position, error)
 }
+
+// ErrRenewed means that the log does not have the name any more that it was to
+// lose.
+var ErrRenewed = errors.New("the revocation log has been given another name already")
 
 // ErrStale means that this node has not heard from the log for longer than the
 // bound: it cannot tell what is alive, and says neither yes nor no (503).

@@ -66,6 +66,10 @@ func (t *bookTx) Append(context.Context, ...revoke.Entry) (revoke.Position, erro
 	return revoke.Position{}, errors.New("read-only transaction")
 }
 
+func (t *bookTx) Renew(context.Context, string) (revoke.Position, error) {
+	return revoke.Position{}, errors.ErrUnsupported
+}
+
 func (t *bookTx) Read(_ context.Context, after int64, limit int) ([]revoke.Entry, error) {
 	i := sort.Search(len(t.entries), func(i int) bool { return t.entries[i].Seq > after })
 	return slices.Clone(t.entries[i:min(i+limit, len(t.entries))]), nil

@@ -79,9 +79,12 @@ type Config struct {
 
 	InsecureHTTP bool         // plain http outside loopback: cookies and tokens can be read on the way
 	Log          *slog.Logger // nil = slog.Default()
+
+	poll time.Duration // between polls of the log; set by tests only
 }
 
 func (c *Config) basePath() string        { return cmp.Or(c.BasePath, "/auth") }
+func (c *Config) log() *slog.Logger       { return cmp.Or(c.Log, slog.Default()) }
 func (c *Config) freshFor() time.Duration { return cmp.Or(c.FreshFor, 15*time.Minute) }
 func (c *Config) timeouts() session.Timeouts {
 	return session.Timeouts{Idle: c.SessionIdle, Absolute: c.SessionMax}

@@ -73,6 +73,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	ringers := c.hang()
 	s := &Server{config: c, Policy: authz.New(c.Rules...), events: new(events.Streams), cors: newCORS(c.Origins)}
 	if err := s.rules(); err != nil {
 		return nil, err
@@ -91,6 +92,12 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	for _, r := range ringers {
+		s.running.Go(func() { r.run(background) })
+		if !c.ManageOnly {
+			s.running.Go(func() { listen(background, r.bell, s.follower, s.log()) })
+		}
+	}
 	if !c.ManageOnly {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
@@ -113,7 +120,8 @@ func (s *Server) follow(ctx context.Context) (err error) {
 			return nil
 		},
 		Reset: s.reload,
-		Log:   s.config.Log,
+		Every: s.config.poll, Bound: 5 * s.config.poll, // zero: the defaults
+		Log: s.config.Log,
 	})
 	return err
 }
@@ -232,7 +240,7 @@ func (s *Server) guard(context.Context) error {
 			s.apiKeys,
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
-				Follower: s.follower, Complete: complete, Cache: remembered(),
+				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
 			},
 		},
 		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
@@ -379,7 +387,7 @@ func (s *Server) sweep(ctx context.Context, batch int) error {
 	return nil
 }
 
-func (s *Server) log() *slog.Logger { return cmp.Or(s.config.Log, slog.Default()) }
+func (s *Server) log() *slog.Logger { return s.config.log() }
 
 // EndStreams ends the answers that would go on for ever, so that the others can
 // finish: call it when the HTTP server shuts down. Who reads one comes back, to

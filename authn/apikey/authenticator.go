@@ -68,8 +68,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	if len(c.Value) != keySize {
 		return nil, errMalformed
 	}
-	hash, now := hashKey(c.Value), time.Now()
-	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	hash := hashKey(c.Value)
+	return a.Cache.Find(hash, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		k, p, err := a.find(ctx, c.Value, hash, now)
 		return p, k.IDs(), k.until(now), err
 	})

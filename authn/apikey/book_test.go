@@ -113,12 +113,16 @@ func (b *book) Complete(_ context.Context, p *sallyport.Principal) error {
 	return nil
 }
 
-// Head, Append and Read implement [revoke.Log].
+// Head, Append, Renew and Read implement [revoke.Log].
 func (b *book) Head(context.Context) (revoke.Head, error) {
 	return revoke.Head{Position: revoke.Position{Log: "log", Seq: int64(len(b.entries))}}, nil
 }
 
 func (b *book) Append(context.Context, ...revoke.Entry) (revoke.Position, error) {
+	return revoke.Position{}, errors.ErrUnsupported
+}
+
+func (b *book) Renew(context.Context, string) (revoke.Position, error) {
 	return revoke.Position{}, errors.ErrUnsupported
 }
 

@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,9 +26,9 @@ type Authenticator struct {
 	// Nil means that the organization and the roles in the token count.
 	Complete func(ctx context.Context, p *sallyport.Principal) error
 
-	// Cache remembers tokens by SHA-256 until they expire or the log it follows, which must be Follower's, says that something about
-	// them has changed. Nil means that every request is verified.
-	Cache *revoke.Cache[[32]byte, *sallyport.Principal]
+	// Cache remembers tokens until they expire or the log that it follows, which must be Follower's, says that something about them has
+	// changed. Nil means that every request is verified.
+	Cache *Cache
 }
 
 // apiKeyPrefix begins the bearer tokens that package apikey checks.
@@ -46,7 +45,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	case len(c.Value) > MaxSize:
 		return nil, refused(errTooLong)
 	}
-	return a.Cache.Find(hashToken(c.Value), time.Now(), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.Cache.find(c.Value, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
 		claims, p, err := a.verify(ctx, c.Value)
 		if err != nil {
 			return nil, revoke.IDs{}, time.Time{}, err
@@ -138,12 +137,3 @@ func (c *Claims) kind() sallyport.Kind {
 
 // aal reads the level that our issuer writes into acr; another's classes say nothing that we could rely on.
 func (c *Claims) aal() int { return 1 + slices.Index([]string{"aal1", "aal2", "aal3"}, c.ACR) }
-
-// hashToken returns the SHA-256 of a token of at most MaxSize, without leaving a copy behind.
-func hashToken(value string) [32]byte {
-	s := scratch.Get().(*[2 * MaxSize]byte)
-	defer scratch.Put(s)
-	n := copy(s[:], value)
-	defer clear(s[:n])
-	return sha256.Sum256(s[:n])
-}

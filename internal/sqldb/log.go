@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -19,6 +20,20 @@ func (s revocation) Head(ctx context.Context) (h revoke.Head, err error) {
 	}
 	return h, err
 }
+
+// Renew compares and sets in one statement: of two nodes that want to renew the
+// same log, the second waits for the row and then finds another name there.
+func (s revocation) Renew(ctx context.Context, old string) (p revoke.Position, err error) {
+	found, err := s.one(ctx, `UPDATE sallyport_log_head SET log_id = $2 WHERE one = 1 AND log_id = $1 RETURNING log_id, seq`,
+		[]any{old, newLogID()}, &p.Log, &p.Seq)
+	if err == nil && !found {
+		err = revoke.ErrRenewed
+	}
+	return p, err
+}
+
+// newLogID has no dot, which separates id and number in a position.
+func newLogID() string { return strings.ToLower(rand.Text()[:16]) }
 
 var errNoHead = errors.New("the log has no head: the row of sallyport_log_head is missing")
 

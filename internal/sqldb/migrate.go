@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -162,9 +161,8 @@ func apply(ctx context.Context, c Conn, d Dialect, s step, now time.Time) error 
 	}
 	if s.version == 1 {
 		// A restored database gets a new id, and so does every new one: positions in
-		// one log mean nothing in another. No dot, which separates id and number.
-		id := strings.ToLower(rand.Text()[:16])
-		if _, err := c.Exec(ctx, `INSERT INTO sallyport_log_head (one, log_id, seq, floor) VALUES (1, $1, 0, 0)`, id); err != nil {
+		// one log mean nothing in another.
+		if _, err := c.Exec(ctx, `INSERT INTO sallyport_log_head (one, log_id, seq, floor) VALUES (1, $1, 0, 0)`, newLogID()); err != nil {
 			return err
 		}
 	}

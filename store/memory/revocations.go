@@ -42,6 +42,17 @@ func (x revocations) Read(_ context.Context, after int64, limit int) (all []revo
 	return all, nil
 }
 
+func (x revocations) Renew(_ context.Context, old string) (revoke.Position, error) {
+	if err := x.write(); err != nil {
+		return revoke.Position{}, fmt.Errorf("renewing the revocation log: %w", err)
+	}
+	if x.head.Log != old {
+		return revoke.Position{}, revoke.ErrRenewed
+	}
+	x.head.Log = newLogID()
+	return x.head.Position, nil
+}
+
 // prune removes an entry that has expired and raises the floor.
 func (x revocations) prune(seq string) {
 	e, ok := x.log.get(seq)

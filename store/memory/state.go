@@ -88,8 +88,10 @@ type family struct {
 const noParent = -1
 
 func newState() *state {
-	return &state{head: revoke.Head{Position: revoke.Position{Log: secret.NewID("log")}}}
+	return &state{head: revoke.Head{Position: revoke.Position{Log: newLogID()}}}
 }
+
+func newLogID() string { return secret.NewID("log") }
 
 // A tx is a transaction: its own copy of the state.
 type tx struct {

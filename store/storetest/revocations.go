@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,6 +137,73 @@ var revocations = []promise{
 		c.follow(8, testenv.Count(20, 200))
 	}},
 
+	{"Renew gives the log a new name, and keeps its entries, its numbers and its floor", func(c *check) {
+		gone := c.newKill("gone")
+		gone.ExpiresAt = c.now
+		c.appendLog(gone)
+		c.appendLog(c.newKill("1"), c.newKill("2"))
+		c.sweepAt(c.now, 10)
+		before, entries := c.head(), c.readLog(0, 10)
+		p := c.renew(before.Log)
+		if p.Log == before.Log || p.Seq != before.Seq {
+			c.Errorf("renewed from %v to %v", before.Position, p)
+		}
+		if parsed, err := revoke.ParsePosition(p.String()); parsed != p || err != nil {
+			c.Errorf("position %q reads as %+v, %v", p.String(), parsed, err)
+		}
+		equal(c, "head", c.head(), revoke.Head{Position: p, Floor: before.Floor})
+		equal(c, "entries", c.readLog(0, 10), entries)
+		equal(c, "next position", c.appendLog(c.newKill("3")), revoke.Position{Log: p.Log, Seq: p.Seq + 1})
+	}},
+
+	{"Renew of a name that the log does not have changes nothing", func(c *check) {
+		first := c.head()
+		c.answer(revoke.ErrRenewed, func(tx account.Tx) error { _, err := tx.Log.Renew(c.Context(), "another"); return err })
+		equal(c, "head", c.head(), first)
+		second := c.renew(first.Log)
+		c.answer(revoke.ErrRenewed, func(tx account.Tx) error { _, err := tx.Log.Renew(c.Context(), first.Log); return err })
+		equal(c, "head, once it was renewed", c.head().Position, second)
+	}},
+
+	{"a Renew that is rolled back leaves the name as it was", func(c *check) {
+		before := c.head()
+		err := c.Update(c.Context(), func(tx account.Tx) error {
+			if _, err := tx.Log.Renew(c.Context(), before.Log); err != nil {
+				return err
+			}
+			return errUndo
+		})
+		if err != errUndo {
+			c.Fatal(err)
+		}
+		equal(c, "head", c.head(), before)
+	}},
+
+	{"of many that Renew at once one does", func(c *check) {
+		before := c.head()
+		renewed := make([]revoke.Position, 8)
+		c.succeed(together(8, func(i int) error {
+			err := c.Update(c.Context(), func(tx account.Tx) (err error) {
+				renewed[i], err = tx.Log.Renew(c.Context(), before.Log)
+				return err
+			})
+			if errors.Is(err, revoke.ErrRenewed) {
+				renewed[i], err = revoke.Position{}, nil
+			}
+			return err
+		}))
+		same(c, "positions returned", slices.DeleteFunc(renewed, revoke.Position.IsZero), []revoke.Position{c.head().Position})
+	}},
+
+	{"a View cannot Renew", func(c *check) {
+		before := c.head()
+		err := c.View(c.Context(), func(tx account.Tx) error { _, err := tx.Log.Renew(c.Context(), before.Log); return err })
+		if err == nil || errors.Is(err, revoke.ErrRenewed) {
+			c.Errorf("a View renewed the log: %v", err)
+		}
+		equal(c, "head", c.head(), before)
+	}},
+
 	{"what a caller does to its copy does not reach the store", func(c *check) {
 		begin := c.head().Seq
 		overlay := []string{"member"}
@@ -230,6 +298,11 @@ func (c *check) head() revoke.Head {
 func (c *check) appendLog(entries ...revoke.Entry) revoke.Position {
 	c.Helper()
 	return do(c, func(tx account.Tx) (revoke.Position, error) { return tx.Log.Append(c.Context(), entries...) })
+}
+
+func (c *check) renew(old string) revoke.Position {
+	c.Helper()
+	return do(c, func(tx account.Tx) (revoke.Position, error) { return tx.Log.Renew(c.Context(), old) })
 }
 
 func (c *check) readLog(after int64, limit int) []revoke.Entry {

@@ -204,6 +204,7 @@ func everything(ctx context.Context, tx account.Tx) {
 
 	tx.Log.Append(ctx, revoke.Entry{Effect: revoke.Kill, Kind: revoke.Session, ID: "ses_1", CreatedAt: now, ExpiresAt: now})
 	tx.Log.Head(ctx)
+	tx.Log.Renew(ctx, "another")
 	tx.Log.Read(ctx, 0, 10)
 	tx.Users.Delete(ctx, "usr_1")
 }
