@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport"
@@ -42,6 +43,7 @@ type house struct {
 	log   *lockedBuffer
 
 	checked *description // every exchange is held against it
+	fillers atomic.Int64 // of names that nobody else has
 }
 
 // lockedBuffer collects the log of a server.
@@ -219,7 +221,15 @@ func (c *caller) do(method, path string, body ...string) *answer {
 		c.h.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	var text []byte
+	if method != "HEAD" && resp.Header.Get("Content-Type") == "text/event-stream" { // it does not end: the first event will do
+		for !bytes.HasSuffix(text, []byte("\n\n")) && err == nil {
+			text = append(text, 0)
+			_, err = resp.Body.Read(text[len(text)-1:])
+		}
+	} else {
+		text, err = io.ReadAll(resp.Body)
+	}
 	if err != nil {
 		c.h.Fatal(err)
 	}

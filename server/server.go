@@ -28,6 +28,7 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
@@ -53,6 +54,7 @@ type Server struct {
 	config   Config
 	follower *revoke.Follower
 	feed     *revoke.Feed
+	events   *events.Streams
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
@@ -73,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	ringers := c.hang()
-	s := &Server{config: c, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
+	s := &Server{config: c, Policy: authz.New(c.Rules...), events: new(events.Streams), cors: newCORS(c.Origins)}
 	if err := s.rules(); err != nil {
 		return nil, err
 	}
@@ -136,8 +138,10 @@ func (s *Server) readLog(ctx context.Context, f func(revoke.Log) error) error {
 	return s.config.Store.View(ctx, func(tx account.Tx) error { return f(tx.Log) })
 }
 
-// tell begins to tell other services what this node reads, once it is in force here.
+// tell begins to tell other services and open pages what this node reads, once it is
+// in force here.
 func (s *Server) tell(sealer *secret.Sealer) (err error) {
+	s.follower.Observe(s.events.Tell)
 	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
 		Read: s.readLog, Key: sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
@@ -278,6 +282,7 @@ func (s *Server) mount(context.Context) error {
 		},
 		&feed.Handler{Base: base, Gate: s.Gate, Feed: s.feed},
 		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
+		&events.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower, Tokens: s.tokens, Streams: s.events},
 		&oauth.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
 			Tokens: s.tokens, APIKeys: s.apiKeys,
@@ -395,7 +400,10 @@ func (s *Server) log() *slog.Logger { return s.config.log() }
 // EndStreams ends the answers that would go on for ever, so that the others can
 // finish: call it when the HTTP server shuts down. Who reads one comes back, to
 // another node.
-func (s *Server) EndStreams() { s.feed.Close() }
+func (s *Server) EndStreams() {
+	s.feed.Close()
+	s.events.Close()
+}
 
 // Close stops what runs in the background. The store stays open: it is yours.
 func (s *Server) Close() error {
