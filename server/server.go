@@ -48,6 +48,7 @@ type Server struct {
 	Keyring  *keyring.Keyring
 
 	config   Config
+	sealer   *secret.Sealer
 	follower *revoke.Follower
 	decided  *authz.DecisionLog // nil where only management is asked for
 	setup    *setup.Handler
@@ -67,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	ringers := c.hang()
-	s := &Server{config: c, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
+	s := &Server{config: c, sealer: sealer, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
 	if err := s.rules(); err != nil {
 		return nil, err
 	}
@@ -200,7 +201,7 @@ const cacheSize = 1 << 16
 
 // guard builds the gate.
 func (s *Server) guard(context.Context) error {
-	quotas, err := limit.NewQuotas(s.config.Limits, cacheSize)
+	limiter, err := s.limiter()
 	if err != nil {
 		return err
 	}
@@ -211,14 +212,14 @@ func (s *Server) guard(context.Context) error {
 	c := &s.config
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
-			&session.Authenticator{Sessions: s.Accounts, Complete: complete, Cache: remembered()},
+			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			&apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: remembered(),
 			},
 		},
-		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
+		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
 		ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
 	}
