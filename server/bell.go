@@ -29,6 +29,9 @@ func (c *Config) hang() (ringers []*ringer) {
 	if b, ok := c.Store.(Bell); ok {
 		ringers = append(ringers, newRinger(b, c.log()))
 	}
+	if c.Shared != nil { // also beside the store's: either of them is enough
+		ringers = append(ringers, newRinger(c.Shared, c.log()))
+	}
 	if len(ringers) > 0 {
 		c.Store = ringing{c.Store, ringers}
 	}

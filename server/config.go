@@ -30,6 +30,10 @@ type Config struct {
 	Store    account.Store // sqlite.Open, postgres.Open or memory.New
 	Name     string        // of the service, for people; "" = the host of BaseURL
 
+	// Shared is where the nodes of an installation keep together what may be lost:
+	// redis.Open. nil: each node keeps it for itself. It stays open: it is yours.
+	Shared Shared
+
 	// SealingKey are the 32 bytes that everything secret in the store is sealed
 	// with. nil: what SealingKeyFile holds. A wrong key refuses to start.
 	SealingKey []byte

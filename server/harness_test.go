@@ -42,6 +42,8 @@ type house struct {
 	owner string // subject who owns note 1
 	log   *lockedBuffer
 
+	shared server.Shared // of its configuration
+
 	checked *description // every exchange is held against it
 	fillers atomic.Int64 // of names that nobody else has
 }
@@ -98,6 +100,7 @@ func openOn(t *testing.T, db account.Store, change ...func(*server.Config)) *hou
 	for _, f := range change {
 		f(&c)
 	}
+	h.shared = c.Shared
 	var err error
 	h.Server, err = server.Open(t.Context(), c)
 	if err != nil {

@@ -51,6 +51,17 @@ func (c *caller) at(h *house) *caller {
 	return &n
 }
 
+// copied returns a caller that offers the same cookies for ever, as whoever copied
+// them would, also once a browser has thrown them away.
+func (c *caller) copied() *caller {
+	n := *c
+	n.client, n.header = c.h.nobody().client, c.header.Clone()
+	for _, cookie := range c.client.Jar.Cookies(mustURL(c.h.URL)) {
+		n.header.Add("Cookie", cookie.Name+"="+cookie.Value)
+	}
+	return &n
+}
+
 // until repeats a request until it is answered so.
 func (c *caller) until(want int, method, path string) {
 	c.h.Helper()

@@ -52,6 +52,7 @@ type Server struct {
 	Keyring  *keyring.Keyring
 
 	config   Config
+	sealer   *secret.Sealer
 	follower *revoke.Follower
 	feed     *revoke.Feed
 	events   *events.Streams
@@ -75,7 +76,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	ringers := c.hang()
-	s := &Server{config: c, Policy: authz.New(c.Rules...), events: new(events.Streams), cors: newCORS(c.Origins)}
+	s := &Server{config: c, sealer: sealer, Policy: authz.New(c.Rules...), events: new(events.Streams), cors: newCORS(c.Origins)}
 	if err := s.rules(); err != nil {
 		return nil, err
 	}
@@ -84,8 +85,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
-	tell := func(context.Context) error { return s.tell(sealer) }
-	for _, step := range []func(context.Context) error{s.prepare, tell, s.guard, s.mount} {
+	for _, step := range []func(context.Context) error{s.prepare, s.tell, s.guard, s.mount} {
 		if err := step(ctx); err != nil {
 			s.follower.Close()
 			return nil, err
@@ -140,10 +140,10 @@ func (s *Server) readLog(ctx context.Context, f func(revoke.Log) error) error {
 
 // tell begins to tell other services and open pages what this node reads, once it is
 // in force here.
-func (s *Server) tell(sealer *secret.Sealer) (err error) {
+func (s *Server) tell(context.Context) (err error) {
 	s.follower.Observe(s.events.Tell)
 	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
-		Read: s.readLog, Key: sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
+		Read: s.readLog, Key: s.sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
 	return err
 }
@@ -228,7 +228,7 @@ const cacheSize = 1 << 16
 
 // guard builds the gate.
 func (s *Server) guard(context.Context) error {
-	quotas, err := limit.NewQuotas(s.config.Limits, cacheSize)
+	limiter, err := s.limiter()
 	if err != nil {
 		return err
 	}
@@ -244,14 +244,14 @@ func (s *Server) guard(context.Context) error {
 	}
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
-			&session.Authenticator{Sessions: s.Accounts, Complete: complete, Cache: remembered()},
+			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			s.apiKeys,
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
 			},
 		},
-		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
+		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
 		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
 	}
