@@ -139,11 +139,19 @@ type lookup struct {
 	kinds  []kind
 }
 
-func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) ([]authz.Grant, error) {
+func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) (found []authz.Grant, err error) {
 	if len(q.places) == 0 || len(q.kinds) == 0 {
 		return nil, nil
 	}
-	return list(ctx, d, q.scan, q.text(limit > 0), q.args(now, limit)...)
+	err = d.look(ctx, q.text(limit > 0), q.args(now, limit), func(r scanner) error {
+		g, err := q.scan(r)
+		found = append(found, g)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // args are now, the places, the kinds and the limit, each value once.
@@ -191,16 +199,17 @@ func (q *lookup) text(limited bool) string {
 var lookups sync.Map
 
 // write writes an arm for each place and kind. What an arm knows anyway is in no
-// column: a number says which arm it was.
+// column: a number says which arm it was. All that is not text is one column with
+// the permission, because each column costs as much as a comparison of keys.
 func (q *lookup) write(limited bool) string {
-	columns, width := `permission, created_at, expires_at`, 1
+	columns, width := `%d || ' ' || created_at || ' ' || expires_at || ' ' || permission AS g`, 1
 	if q.byID {
 		width = 2
 	} else {
 		columns += `, resource_id`
 	}
 	if !q.alone() {
-		columns += `, subject_id, %d`
+		columns += `, subject_id`
 	}
 	var arms []string
 	var arg int
@@ -237,24 +246,32 @@ func among(first, n int) string {
 }
 
 func (q *lookup) scan(r scanner) (g authz.Grant, err error) {
-	var arm, created, expires int64
-	var id string
-	g.Permissions = make([]string, 1)
-	to := append(make([]any, 0, 6), &g.Permissions[0], &created, &expires)
+	var text string
+	to := append(make([]any, 0, 3), &text)
 	if !q.byID {
-		to = append(to, &id)
+		to = append(to, &g.Resource.ID)
 	}
 	if g.Grantee.ID = q.kinds[0].ids[0]; !q.alone() {
-		to = append(to, &g.Grantee.ID, &arm)
+		to = append(to, &g.Grantee.ID)
 	}
 	if err := r.Scan(to...); err != nil {
 		return g, err
 	}
-	g.Resource, g.Grantee.Kind = q.places[int(arm)/len(q.kinds)], q.kinds[int(arm)%len(q.kinds)].name
-	if !q.byID {
-		g.Resource.ID = id
+	var numbers [3]int64 // of the arm, and when it was created and expires
+	for i := range numbers {
+		var number string
+		number, text, _ = strings.Cut(text, " ")
+		if numbers[i], err = strconv.ParseInt(number, 10, 64); err != nil {
+			return g, err
+		}
 	}
-	g.CreatedAt, g.ExpiresAt = at(created), at(expires)
+	arm := int(numbers[0])
+	place := q.places[arm/len(q.kinds)]
+	g.Grantee.Kind, g.Resource.Type = q.kinds[arm%len(q.kinds)].name, place.Type
+	if q.byID {
+		g.Resource.ID = place.ID
+	}
+	g.CreatedAt, g.ExpiresAt, g.Permissions = at(numbers[1]), at(numbers[2]), []string{text}
 	return g, nil
 }
 

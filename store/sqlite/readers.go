@@ -20,7 +20,7 @@ type readers struct {
 }
 
 func openReaders(ctx context.Context, path string, n int) (*readers, error) {
-	pool, err := sql.Open(driver, readerDSN(path))
+	pool, err := sql.Open(driverName, readerDSN(path))
 	if err != nil {
 		return nil, err
 	}
