@@ -277,7 +277,7 @@ func (e *evaluation) readGrant(ctx context.Context) (string, error) {
 	}
 	for _, g := range grants {
 		if ScopeAllows(g.Permissions, e.query.Action) {
-			return fmt.Sprintf("grant to %s %s on %s", g.Grantee.Kind, g.Grantee.ID, g.Resource), nil
+			return "grant to " + string(g.Grantee.Kind) + " " + g.Grantee.ID + " on " + g.Resource.String(), nil
 		}
 	}
 	return "", nil
@@ -306,7 +306,7 @@ func (e *evaluation) grantees() []Grantee {
 // reach are the entities on which a grant reaches the object: itself and those it
 // is directly in.
 func (e *evaluation) reach() []sallyport.UID {
-	on := append(make([]sallyport.UID, 0, 4), e.query.Resource.UID())
+	on := []sallyport.UID{e.query.Resource.UID()}
 	for _, parent := range e.query.Resource.Parents() {
 		if parent.Known() {
 			on = append(on, parent.UID())

@@ -79,6 +79,11 @@ func (r *readers) acquire(ctx context.Context) (*conn, error) {
 		return nil, store.ErrClosed
 	default:
 	}
+	select { // most often there is one, and to ask for that alone is cheaper
+	case c := <-r.idle:
+		return c, nil
+	default:
+	}
 	select {
 	case c := <-r.idle:
 		return c, nil
