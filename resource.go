@@ -189,10 +189,7 @@ func (r Resource) Organization() (org string, belongs bool) {
 	if r.class == nil || r.class.org == nil {
 		return "", false
 	}
-	if u := r.class.org.read(r.object).UID(); u.Type == OrganizationType { // a Described may hold anything
-		return u.ID, true
-	}
-	return "", true
+	return r.class.organization(r.object), true
 }
 
 // Describe returns what is known of the object's type, nil for no object.
