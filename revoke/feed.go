@@ -114,13 +114,14 @@ func (d *Feed) restart() {
 
 func (d *Feed) tell(p Progress) error {
 	d.floor = max(d.floor, p.Head.Floor)
-	if err := d.tellEntries(p.Entries); err != nil {
-		return err
-	}
+	// The policy comes before the entry that says so, as it does on this node.
 	if p.Reset || slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.Kind == Policy }) {
 		if err := d.tellPolicy(); err != nil { // the old one stays in force there
 			d.log().Error("the policy cannot be told to other services", "cause", err)
 		}
+	}
+	if err := d.tellEntries(p.Entries); err != nil {
+		return err
 	}
 	if p.Current {
 		return d.tellBeat(p)
