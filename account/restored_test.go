@@ -217,4 +217,6 @@ type behindLog struct {
 	head revoke.Position
 }
 
-func (l behindLog) Head(context.Context) (revoke.Head, error) { return revoke.Head{Position: l.head}, nil }
+func (l behindLog) Head(context.Context) (revoke.Head, error) {
+	return revoke.Head{Position: l.head}, nil
+}
