@@ -26,10 +26,13 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 	p, trace := problemOf(err), TraceID(r)
 	g.report(r, p, err, trace)
 	h := w.Header()
-	for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
-		delete(h, name) // they describe an answer that will not be given
+	if len(h) > 0 {
+		for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
+			delete(h, name) // they describe an answer that will not be given
+		}
 	}
-	h.Set("Cache-Control", "no-store")
+	own := [...]string{"no-store", "application/problem+json", "nosniff"} // one allocation for three headers
+	h["Cache-Control"] = own[0:1:1]
 	if g.sendToSignIn(w, r, p) {
 		return
 	}
@@ -41,8 +44,8 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 		g.Page(w, r, p.with("trace_id", trace))
 		return
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"] = own[1:2:2]
+	h["X-Content-Type-Options"] = own[2:3:3]
 	w.WriteHeader(p.Status)
 	w.Write(p.document(trace))
 }
@@ -73,15 +76,16 @@ func (g *Gate) report(r *http.Request, p *Problem, err error, trace string) {
 	log.LogAttrs(r.Context(), level, "request refused", attrs...)
 }
 
-// levelOf: a request without credential or without a route is everyday business;
-// what nobody could answer is an error, unless the client went away.
+// levelOf: a request without credential or without a route is everyday business, and
+// a 403 that was recorded need not be told twice; what nobody could answer is an
+// error, unless the client went away.
 func levelOf(r *http.Request, p *Problem, err error) slog.Level {
 	switch {
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return slog.LevelDebug
 	case p.Status >= 500:
 		return slog.LevelError
-	case p.Code == "unauthenticated" || p.Status == http.StatusNotFound || p.Status == http.StatusMethodNotAllowed:
+	case p.recorded && p.Status == http.StatusForbidden, p.Code == "unauthenticated", p.Status == http.StatusNotFound, p.Status == http.StatusMethodNotAllowed:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -94,8 +98,8 @@ func decisionID(err error) string {
 		if !ok {
 			return ""
 		}
-		if id, ok := p.Extra["decision_id"].(string); ok {
-			return id
+		if p.decision != "" {
+			return p.decision
 		}
 		err = p.cause
 	}

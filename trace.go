@@ -1,7 +1,6 @@
 package sallyport
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -34,7 +33,7 @@ func traceID(r *http.Request) string {
 		}
 	}
 	var id [16]byte
-	rand.Read(id[:])
+	random(id[:])
 	return hex.EncodeToString(id[:])
 }
 
