@@ -585,9 +585,11 @@ func (o otherLog) Head(ctx context.Context) (revoke.Head, error) {
 	return h, err
 }
 
-// driveEvents lets the stream give its answers.
-func driveEvents(h *house) {
+// driveEvents lets the streams give their answers.
+func driveEvents(h *house, boss *caller) {
 	h.Helper()
+	boss.narrowed("revocation:read").do("GET", "/auth/revocations").want(200)
+	h.program("lea").do("GET", "/auth/revocations").want(403, "forbidden")
 	kai := h.browser("kai")
 	kai.do("GET", "/auth/events").want(200)
 	for {
