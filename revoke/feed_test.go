@@ -41,9 +41,11 @@ func (w *wire) connect(ctx context.Context, cursor string) (io.ReadCloser, error
 	return r, nil
 }
 
+var feedKey = []byte("0123456789abcdef")
+
 func feed(t testing.TB, b *book, f *revoke.Follower) *revoke.Feed {
 	t.Helper()
-	d, err := revoke.NewFeed(f, revoke.FeedConfig{Read: b.read, Key: []byte("0123456789abcdef"), Log: quiet})
+	d, err := revoke.NewFeed(f, revoke.FeedConfig{Read: b.read, Key: feedKey, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (c *Config) option() (rueidis.ClientOption, error) {
 	o.PipelineMultiplex = -1   // one connection for everybody, so that what ping finds out is true for all
 	o.ForceSingleClient = true // and so it is returned even if nobody answers
 	o.DisableRetry = true      // who asks does something else instead
-	o.DisableCache = true      // docs/decisions/0018
+	o.DisableCache = true      // docs/decisions/0017
 	return o, nil
 }
 
