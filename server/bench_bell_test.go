@@ -123,3 +123,13 @@ func BenchmarkFirstUse(b *testing.B) {
 	measure("postgres", plain)
 	measure("redis", openNode(b, openPostgres(b, dsn), openRedis(b, testdb.Redis(b))))
 }
+
+// silent is a ResponseWriter that costs next to nothing.
+type silent struct {
+	header http.Header
+	status int
+}
+
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
+func (s *silent) WriteHeader(status int)      { s.status = status }
