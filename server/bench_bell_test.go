@@ -67,7 +67,7 @@ func BenchmarkBell(b *testing.B) {
 				r := httptest.NewRequest("GET", "/signed-in", nil)
 				r.Header.Set("Cookie", "sallyport="+ann.Cookie)
 				ask := func() int {
-					w := &quietWriter{header: http.Header{}}
+					w := &silent{header: http.Header{}}
 					two.Routes.ServeHTTP(w, r)
 					return w.status
 				}
@@ -124,12 +124,12 @@ func BenchmarkFirstUse(b *testing.B) {
 	measure("redis", openNode(b, openPostgres(b, dsn), openRedis(b, testdb.Redis(b))))
 }
 
-// quietWriter is a ResponseWriter that costs next to nothing.
-type quietWriter struct {
+// silent is a ResponseWriter that costs next to nothing.
+type silent struct {
 	header http.Header
 	status int
 }
 
-func (w *quietWriter) Header() http.Header         { return w.header }
-func (w *quietWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (w *quietWriter) WriteHeader(status int)      { w.status = status }
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
+func (s *silent) WriteHeader(status int)      { s.status = status }
