@@ -14,7 +14,7 @@ import (
 //   - a [Problem] is answered as it says;
 //   - [ErrNoCredential] and [ErrInvalidCredential] with 401 and a challenge, or, if
 //     a browser is navigating, with 303 to the sign-in page;
-//   - [ErrNotFound] and [database/sql.ErrNoRows] with 404;
+//   - [ErrNotFound], and what the gate's NotFound lists, with 404;
 //   - a body over its limit with 413;
 //   - everything else with 503 and Retry-After, because then nobody knows the
 //     answer: never 200, never 401. An error with a method RetryAfter()
@@ -23,8 +23,8 @@ import (
 // The cause goes to the log, never to the client. Nothing may have been written
 // to w before.
 func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
-	p, trace := problemOf(err), TraceID(r)
-	g.report(r, p, err, trace)
+	p, trace := g.problemOf(err), TraceID(r)
+	g.report(r.Context(), p, err, r.Method, cmp.Or(r.Pattern, r.URL.Path), trace)
 	h := w.Header()
 	for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
 		delete(h, name) // they describe an answer that will not be given
@@ -34,8 +34,8 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	maps.Copy(h, p.Header)
-	if p.Status == http.StatusUnauthorized || p.challenge != "" {
-		h["Www-Authenticate"] = g.challenges(p.challenge)
+	if c := g.challenges(p); c != nil {
+		h["Www-Authenticate"] = c
 	}
 	if g.Page != nil && Navigation(r) {
 		g.Page(w, r, p.with("trace_id", trace))
@@ -47,11 +47,39 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 	w.Write(p.document(trace))
 }
 
+// Refusal is [Gate.Error] for a request that is not HTTP: it maps err to the same
+// problem, logs it in the same way, and leaves it to the caller to say so. route is
+// what was called, and traceparent what the caller says of its trace (W3C Trace
+// Context), if anything: see [TraceID].
+//
+// The problem is the caller's own. Its Status refuses; its Header holds the
+// challenges of WWW-Authenticate, Retry-After and what else HTTP would be told; its
+// Extra has the member trace_id and, beside those that it has in HTTP, the
+// parameters of the challenge: error, scope, acr_values, max_age.
+func (g *Gate) Refusal(ctx context.Context, route, traceparent string, err error) *Problem {
+	p, trace := g.problemOf(err), traceIn(ctx, []string{traceparent})
+	g.report(ctx, p, err, "", route, trace)
+	p = p.with("trace_id", trace)
+	for i := 0; i+1 < len(p.challenge); i += 2 {
+		p.Extra[p.challenge[i]] = p.challenge[i+1]
+	}
+	p.Header = p.Header.Clone()
+	if c := g.challenges(p); c != nil {
+		if p.Header == nil {
+			p.Header = make(http.Header, 1)
+		}
+		p.Header["Www-Authenticate"] = c
+	}
+	p.Title = cmp.Or(p.Title, http.StatusText(p.Status))
+	return p
+}
+
 // report logs what a refusal is about. The route's pattern stands for the path
-// where it is known, because a path may hold a one-time code.
-func (g *Gate) report(r *http.Request, p *Problem, err error, trace string) {
-	log, level := cmp.Or(g.Log, slog.Default()), levelOf(r, p, err)
-	if !log.Enabled(r.Context(), level) {
+// where it is known, because a path may hold a one-time code. Only HTTP has a
+// method beside the route.
+func (g *Gate) report(ctx context.Context, p *Problem, err error, method, route, trace string) {
+	log, level := cmp.Or(g.Log, slog.Default()), levelOf(ctx, p, err)
+	if !log.Enabled(ctx, level) {
 		return
 	}
 	cause := "none"
@@ -61,23 +89,25 @@ func (g *Gate) report(r *http.Request, p *Problem, err error, trace string) {
 	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs,
 		slog.Int("status", p.Status), slog.String("code", p.Code), slog.String("cause", cause),
-		slog.String("method", r.Method), slog.String("route", cmp.Or(r.Pattern, r.URL.Path)),
-		slog.String("trace_id", trace),
+		slog.String("route", route), slog.String("trace_id", trace),
 	)
-	if subject := From(r.Context()).Subject; subject != "" {
+	if method != "" {
+		attrs = append(attrs, slog.String("method", method))
+	}
+	if subject := From(ctx).Subject; subject != "" {
 		attrs = append(attrs, slog.String("subject", subject))
 	}
 	if id := decisionID(err); id != "" {
 		attrs = append(attrs, slog.String("decision_id", id))
 	}
-	log.LogAttrs(r.Context(), level, "request refused", attrs...)
+	log.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
 // levelOf: a request without credential or without a route is everyday business;
 // what nobody could answer is an error, unless the client went away.
-func levelOf(r *http.Request, p *Problem, err error) slog.Level {
+func levelOf(ctx context.Context, p *Problem, err error) slog.Level {
 	switch {
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return slog.LevelDebug
 	case p.Status >= 500:
 		return slog.LevelError

@@ -11,8 +11,12 @@ import (
 // challenges returns one WWW-Authenticate value per accepted scheme; of several
 // authenticators for one scheme the first speaks. Error parameters go to the
 // schemes that define them (RFC 6750 §3, RFC 9449 §7.1). RFC 9110 §15.5.2: a 401
-// has at least one challenge.
-func (g *Gate) challenges(errorParams string) []string {
+// has at least one challenge. A problem that is neither has none.
+func (g *Gate) challenges(p *Problem) []string {
+	if p.Status != http.StatusUnauthorized && p.challenge == nil {
+		return nil
+	}
+	errorParams := params(p.challenge...)
 	var schemes, out []string
 	add := func(challenge string) {
 		scheme, _, _ := strings.Cut(strings.ToLower(challenge), " ")
@@ -46,7 +50,7 @@ func withError(scheme, challenge, errorParams string) string {
 // count. Why it does not is for the log.
 func invalidToken() *Problem {
 	p := Unauthenticated("invalid_token", "The credential is not valid, or no longer. Sign in again.")
-	p.challenge = params("error", "invalid_token")
+	p.challenge = []string{"error", "invalid_token"}
 	return p
 }
 
@@ -57,7 +61,7 @@ func InsufficientScope(scope string) *Problem {
 		Status: http.StatusForbidden, Code: "insufficient_scope",
 		Detail:    "The credential is good, but its scope does not reach this far.",
 		Extra:     map[string]any{"scope": scope},
-		challenge: params("error", "insufficient_scope", "scope", scope),
+		challenge: []string{"error", "insufficient_scope", "scope", scope},
 	}
 }
 
@@ -71,7 +75,7 @@ func stepUp(n *Need) *Problem {
 		kv = append(kv, "max_age", strconv.FormatInt(int64(n.MaxAge/time.Second), 10))
 	}
 	p := Unauthenticated("step_up_required", "This needs a more recent or a stronger sign-in. Sign in again and repeat it.")
-	p.challenge = params(kv...)
+	p.challenge = kv
 	return p
 }
 

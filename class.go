@@ -93,6 +93,15 @@ func (c *class) tops(typ string) bool {
 	return topmost[typ]
 }
 
+// organization returns the organization that an object belongs to, "" if it names
+// none.
+func (c *class) organization(object any) string {
+	if u := c.org.read(object).UID(); u.Type == OrganizationType { // a Described may hold anything
+		return u.ID
+	}
+	return ""
+}
+
 func (c *class) parents(object any) []Value {
 	if len(c.inside) == 0 && c.further == nil {
 		return nil

@@ -3,6 +3,7 @@ package sallyport_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,6 +165,7 @@ func greet(w http.ResponseWriter, r *http.Request) {
 func newGate() (*sallyport.Gate, *bytes.Buffer) {
 	log := new(bytes.Buffer)
 	return &sallyport.Gate{
+		NotFound:       []error{sql.ErrNoRows},
 		Authenticators: []sallyport.Authenticator{&desk{}}, Policy: &words{}, Limiter: spender{},
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}, log

@@ -25,6 +25,7 @@ type Gate struct {
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
+	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
 	Log         *slog.Logger                                       // nil = slog.Default()
 
 	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail
@@ -90,10 +91,15 @@ func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
 			return r, err
 		}
 	}
-	if d.fresh > 0 && !ps.principal.fresh(d.fresh) {
-		return r, ps.ask(&Need{MaxAge: d.fresh})
+	return r, ps.freshEnough(ps.principal)
+}
+
+// freshEnough decides whether p's sign-in is what the door asks for.
+func (ps *passage) freshEnough(p *Principal) error {
+	if d := ps.door; d.fresh > 0 && !p.fresh(d.fresh) {
+		return ps.ask(&Need{MaxAge: d.fresh})
 	}
-	return r, nil
+	return nil
 }
 
 // doorOne fills in who it is. A request without credential passes as anonymous
@@ -107,6 +113,11 @@ func (g *Gate) doorOne(d *Door, r *http.Request, ps *passage) error {
 		ps.addr = g.Addr(r)
 		ps.principal, ps.refused = g.authenticate(d, r, ps.addr)
 	}
+	return ps.decideWho(d)
+}
+
+// decideWho decides whether door one opens to whom it found.
+func (ps *passage) decideWho(d *Door) error {
 	if ps.refused == nil {
 		return nil
 	}

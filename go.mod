@@ -10,6 +10,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.11.0
 	github.com/pelletier/go-toml/v2 v2.4.2
+	github.com/redis/rueidis v1.0.77
 	github.com/rogpeppe/go-internal v1.15.0
 	golang.org/x/crypto v0.57.0
 	golang.org/x/sys v0.48.0

@@ -120,6 +120,9 @@ func addresses(p *netip.Prefix) string {
 // log. Text that is not UTF-8 has no form in policies: its stray bytes are written
 // as U+FFFD.
 func quoted(s string) string {
+	if plain(s) {
+		return `"` + s + `"`
+	}
 	b := make([]byte, 0, len(s)+2)
 	b = append(b, '"')
 	for _, r := range s {
@@ -143,4 +146,14 @@ func quoted(s string) string {
 		}
 	}
 	return string(append(b, '"'))
+}
+
+// plain reports whether text is nothing but ASCII that stands for itself.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -64,9 +64,10 @@ type passage struct {
 	context.Context
 	principal *Principal
 	refused   error         // why door one gave no principal; nil if it gave one
-	gate      *Gate         // nil outside a gate, and so are the next two
+	gate      *Gate         // nil outside a gate, and so are the next three
 	door      *Door         // that it passes
-	request   *http.Request // as it came to the door
+	request   *http.Request // as it came to the door; nil if it is not HTTP
+	offered   *Credential   // what was offered if it is not HTTP, else nil
 	addr      netip.Addr
 	object    any // *T that the door loaded; T is that of the door's type
 	outer     *passage

@@ -2,11 +2,11 @@ package sallyport
 
 import (
 	"cmp"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -24,8 +24,8 @@ type Problem struct {
 	Header http.Header    // Retry-After, Allow, …
 	Extra  map[string]any // further members, such as decision_id
 
-	challenge string // parameters of every challenge
-	cause     error  // for the log
+	challenge []string // parameters of every challenge, names and values in turn
+	cause     error    // for the log
 }
 
 // Error returns the code, and the cause if there is one: for logs.
@@ -116,7 +116,7 @@ func refuse(action string, res Resource, d Decision) *Problem {
 }
 
 // problemOf is the one map from an error to its answer: see [Gate.Error].
-func problemOf(err error) *Problem {
+func (g *Gate) problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.refusing()
 	}
@@ -125,7 +125,7 @@ func problemOf(err error) *Problem {
 		return Unauthenticated("unauthenticated", "This needs you to be signed in.")
 	case errors.Is(err, ErrInvalidCredential):
 		return invalidToken()
-	case errors.Is(err, ErrNotFound), errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, ErrNotFound), slices.ContainsFunc(g.NotFound, func(none error) bool { return errors.Is(err, none) }):
 		return notFound(err)
 	}
 	if big, ok := errors.AsType[*http.MaxBytesError](err); ok {

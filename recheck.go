@@ -3,8 +3,9 @@ package sallyport
 import "context"
 
 // Recheck asks both doors again about the request that passed this gate into ctx:
-// for answers that go on for long, such as server-sent events, whose credential may
-// be revoked, or whose principal may lose a role, before they end. It returns nil
+// for answers that go on for long, such as server-sent events and streams of gRPC,
+// whose credential may be revoked, or whose principal may lose a role, before they
+// end. It returns nil
 // while the request would still pass, else what the doors would answer now; from
 // then on nothing may be sent. An error is one that [Gate.Error] answers, 503 among
 // them if nobody can tell.
@@ -59,10 +60,7 @@ func (g *Gate) again(ctx context.Context, ps *passage) (now *Principal, err erro
 			return nil, err
 		}
 	}
-	if ps.door.fresh > 0 && !now.fresh(ps.door.fresh) {
-		return nil, ps.ask(&Need{MaxAge: ps.door.fresh})
-	}
-	return now, nil
+	return now, ps.freshEnough(now)
 }
 
 // whoNow asks door one about the credential that ps was let in with.
@@ -71,7 +69,7 @@ func (g *Gate) whoNow(ctx context.Context, ps *passage) (*Principal, error) {
 	if then.Kind == Anonymous {
 		return then, nil
 	}
-	c, err := g.credential(ps.door, ps.request, ps.addr)
+	c, err := g.offeredBy(ps)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +81,14 @@ func (g *Gate) whoNow(ctx context.Context, ps *passage) (*Principal, error) {
 		return nil, invalidCredential("it has come to stand for somebody else")
 	}
 	return now, nil
+}
+
+// offeredBy returns what ps was let in with.
+func (g *Gate) offeredBy(ps *passage) (Credential, error) {
+	if ps.offered != nil {
+		return *ps.offered, nil
+	}
+	return g.credential(ps.door, ps.request, ps.addr)
 }
 
 // asNow returns ctx with p in it. Authenticators share what they remember, so that
@@ -98,5 +104,5 @@ func (ps *passage) asNow(ctx context.Context, p *Principal) context.Context {
 // another passage of the same gate by a door that reads the same credentials.
 func (ps *passage) inherits() bool {
 	o := ps.outer
-	return o != nil && o.gate == ps.gate && o.door.noCookie == ps.door.noCookie
+	return o != nil && ps.offered == nil && o.gate == ps.gate && o.door.noCookie == ps.door.noCookie
 }

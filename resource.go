@@ -82,7 +82,7 @@ func (t *Type[T]) From(ctx context.Context) *T {
 
 // May is the door "this action on the object that load finds". The object is
 // loaded after door one has opened, so that nobody learns before it whether an
-// object exists. [ErrNotFound] and [database/sql.ErrNoRows] from load become
+// object exists. [ErrNotFound], and what the gate's NotFound lists, from load become
 // 404, as does a nil object; any other error is answered as by [Gate.Error]. The
 // handler finds the object with [Type.From].
 func (t *Type[T]) May(action string, load func(*http.Request) (*T, error)) Door {
@@ -189,10 +189,7 @@ func (r Resource) Organization() (org string, belongs bool) {
 	if r.class == nil || r.class.org == nil {
 		return "", false
 	}
-	if u := r.class.org.read(r.object).UID(); u.Type == OrganizationType { // a Described may hold anything
-		return u.ID, true
-	}
-	return "", true
+	return r.class.organization(r.object), true
 }
 
 // Describe returns what is known of the object's type, nil for no object.

@@ -4,8 +4,8 @@
 #                   skipped. The last line is "N passed, N failed, N skipped". About ten minutes the first time.
 # ./test.sh long    the same with every count raised to its full figure, then each fuzz target for SALLYPORT_TEST_FUZZTIME
 #                   (20s unless set).
-# ./test.sh bench   prints all benchmarks instead, and closes with a table of those that have a goal. With the name of a file
-#                   behind it, the table is written there too, as JSON.
+# ./test.sh bench   installs what is missing and runs go run ./bench instead, which writes bench/results.json and
+#                   docs/performance.md; with the name of a file behind it, only that file.
 #
 # Debian, as root. Elsewhere, or as another user, it runs too if nothing is missing; it says what is.
 #
@@ -98,11 +98,7 @@ in_module() {
 }
 
 if [[ $mode == bench ]]; then
-	# -p 1: one package after the other, so that none disturbs another.
-	go build -o "$work/" ./internal/benchtable
-	for module in . $(nested); do
-		in_module "$module" go test -run '^$' -bench . -benchmem -p 1 -timeout 2h ./... || echo "FAIL $module"
-	done | grep -v '\[no test files\]' | "$work/benchtable" ${json:+"$json"}
+	go run ./bench ${json:+--json "$json"}
 	exit
 fi
 

@@ -1,6 +1,7 @@
 package sallyport
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
@@ -10,10 +11,13 @@ import (
 // TraceID names the request in logs, audit entries and problem documents: the
 // trace id of its traceparent header (W3C Trace Context), or one that is made when
 // first asked for. Behind a gate it is the same whenever it is asked.
-func TraceID(r *http.Request) string {
-	ps := passageFrom(r.Context())
+func TraceID(r *http.Request) string { return traceIn(r.Context(), r.Header["Traceparent"]) }
+
+// traceIn is [TraceID] of what was said in traceparent headers.
+func traceIn(ctx context.Context, traceparent []string) string {
+	ps := passageFrom(ctx)
 	if ps == nil {
-		return traceID(r)
+		return traceID(traceparent)
 	}
 	for ps.outer != nil {
 		ps = ps.outer
@@ -21,14 +25,14 @@ func TraceID(r *http.Request) string {
 	if id := ps.trace.Load(); id != nil {
 		return *id
 	}
-	id := traceID(r)
+	id := traceID(traceparent)
 	ps.trace.CompareAndSwap(nil, &id)
 	return *ps.trace.Load()
 }
 
 // traceID is the trace id of a well-formed traceparent header, or a new one.
-func traceID(r *http.Request) string {
-	if h := r.Header["Traceparent"]; len(h) == 1 {
+func traceID(h []string) string {
+	if len(h) == 1 {
 		if id, ok := parseTraceparent(h[0]); ok {
 			return id
 		}

@@ -48,7 +48,7 @@ func (n *node) door() *door {
 		sessions: &session.Authenticator{Sessions: n.Service, Complete: complete, Cache: cache()},
 		keys:     &apikey.Authenticator{Keys: n.Service, Complete: complete, Cache: cache()},
 		tokens: &token.Authenticator{
-			Verifier: &token.Verifier{Issuer: issuer, Keys: n.ring.Keys()}, Follower: n.Follower, Complete: complete, Cache: cache(),
+			Verifier: &token.Verifier{Issuer: issuer, Keys: n.ring.Keys()}, Follower: n.Follower, Complete: complete, Cache: token.NewCache(n.Follower, 1000),
 		},
 		n: n,
 	}

@@ -35,7 +35,7 @@ const (
 // neither they, nor a rule, nor a role names, the document says no.
 func (p *Policy) Abilities(ctx context.Context, q sallyport.Query, types []sallyport.AnyType, actions ...string) (*ability.Document, error) {
 	q.Action, q.Resource = "", sallyport.Resource{}
-	e := p.evaluate(&q, p.inForce(&q)) // never done: the document holds on to its values
+	e := p.evaluate(&q, p.standing(&q)) // never done: the document holds on to its values
 	a := &abilities{e: e, doc: &ability.Document{
 		Expires: e.time().Add(abilityLife), Principal: e.who.UID(), Scopes: permissionsAmong(q.Principal.Scopes),
 		Types: make(map[string]*ability.Type, len(types)),
@@ -61,7 +61,7 @@ func (p *Policy) Abilities(ctx context.Context, q sallyport.Query, types []sally
 // [sallyport.ErrNotListable] if there are more than 5,000.
 func (p *Policy) Granted(ctx context.Context, q sallyport.Query, t sallyport.AnyType) ([]sallyport.UID, error) {
 	q.Resource = sallyport.Resource{}
-	e := p.evaluate(&q, p.inForce(&q))
+	e := p.evaluate(&q, p.standing(&q))
 	defer e.done()
 	e.list(t)
 	on, err := e.granted(ctx, t)
@@ -146,12 +146,12 @@ func (a *abilities) learn(actions []string, granted [][]given) {
 			found[action] = true
 		}
 	}
-	for _, u := range a.e.rules.Actions() {
+	for _, u := range a.e.rules.Set.Actions() {
 		if u.Type == sallyport.ActionType {
 			add(u.ID)
 		}
 	}
-	a.narrow = slices.ContainsFunc(a.e.rules.Rules(), func(r *rule.Rule) bool { return r.Actions == nil && looksAtAction(r.When) })
+	a.narrow = slices.ContainsFunc(a.e.rules.Set.Rules(), func(r *rule.Rule) bool { return r.Actions == nil && looksAtAction(r.When) })
 	if a.narrow {
 		for _, action := range slices.Concat(actions, a.e.definitions.Actions()) {
 			add(action)
@@ -203,9 +203,9 @@ func (a *abilities) aboutNothing() {
 		r := ability.Rule{Actions: []string{action}}
 		e.ask(action)
 		switch {
-		case e.rules.Forbidden(&e.env) != nil:
+		case e.about.rules.Forbidden(&e.env) != nil:
 			r.Effect = rule.Forbid
-		case e.rules.Permitted(&e.env) != nil:
+		case e.about.rules.Permitted(&e.env) != nil:
 			r.Effect = rule.Permit
 		default:
 			continue
@@ -225,6 +225,7 @@ func (a *abilities) everyAction() []string {
 // ask makes e ask about another action. "*" is any that nobody names.
 func (e *evaluation) ask(action string) {
 	e.query.Action, e.env.Action = action, sallyport.UID{Type: sallyport.ActionType, ID: action}
+	e.about = e.snapshot.about(action)
 }
 
 // held are the permissions by roles, without those that others cover.
@@ -312,7 +313,7 @@ func (a *abilities) residuals(t sallyport.AnyType) (forbids, permits []ability.R
 	left := leftovers{seen: make(map[leaving]*leftover)}
 	for _, action := range a.everyAction() {
 		a.e.ask(action)
-		for _, r := range a.e.rules.Candidates(a.e.env.Action, t.Name()) {
+		for _, r := range a.e.rules.Set.Candidates(a.e.env.Action, t.Name()) {
 			if action == "*" || a.narrow || r.Actions != nil { // the others have "*" already
 				left.note(a.e, r, t)
 			}

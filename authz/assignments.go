@@ -65,8 +65,8 @@ func (a *Assignments) Complete(ctx context.Context, p *sallyport.Principal) erro
 // them. If the revocation log has not been read within the bound, the error is
 // [revoke.ErrStale]: what is kept may be outdated.
 func (a *Assignments) Standing(ctx context.Context, subject, org string) (Standing, error) {
-	now := time.Now()
-	return a.cache.Find(assignee{subject, org}, now, func() (Standing, revoke.IDs, time.Time, error) {
+	return a.cache.Find(assignee{subject, org}, func() (Standing, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		s, err := a.read(ctx, subject, org)
 		if err != nil {
 			err = fmt.Errorf("reading roles: %w", err)

@@ -26,11 +26,12 @@ type Definitions struct {
 
 type role struct {
 	name        string
-	rule        string // "role moderator", made once so that no decision makes it
+	decision    sallyport.Decision // "role moderator" allows: made once so that no decision makes it
 	permissions []Permission
 	inherits    []uint32
 	heirs       roleSet         // itself and those that inherit from it, at any depth
 	within      []sallyport.UID // itself and those it inherits from, at any depth
+	above       []uint32        // the same, by number
 }
 
 // holders are those whom an action is permitted, other than holders of "*".
@@ -90,7 +91,7 @@ func (d *Definitions) add(r Role) error {
 	}
 	name := strings.Clone(r.Name)
 	d.numbers[name] = uint32(len(d.roles))
-	d.roles = append(d.roles, role{name: name, rule: "role " + name, permissions: permissions})
+	d.roles = append(d.roles, role{name: name, decision: sallyport.Decision{Allow: true, Rule: "role " + name}, permissions: permissions})
 	return errors.Join(problems...)
 }
 
@@ -170,7 +171,9 @@ func (d *Definitions) index() {
 		family := withHeirs([]uint32{uint32(n)}, heirs, reached)
 		d.roles[n].heirs = newRoleSet(family)
 		for _, heir := range family {
-			d.roles[heir].within = append(d.roles[heir].within, sallyport.UID{Type: sallyport.RoleType, ID: d.roles[n].name})
+			r := &d.roles[heir]
+			r.within = append(r.within, sallyport.UID{Type: sallyport.RoleType, ID: d.roles[n].name})
+			r.above = append(r.above, uint32(n))
 		}
 	}
 	for p, from := range direct {
@@ -230,26 +233,20 @@ func (d *Definitions) Has(role string) bool {
 // exist permit nothing, and nobody is permitted an action that is a pattern or
 // malformed. It does not allocate.
 func (d *Definitions) Allows(roles []string, action string) bool {
-	_, ok := d.granting(roles, action)
-	return ok
-}
-
-// granting returns "role …" for the first of the roles that permits action.
-func (d *Definitions) granting(roles []string, action string) (rule string, ok bool) {
 	if d == nil || len(roles) == 0 {
-		return "", false
+		return false
 	}
 	exact, kind := d.holders(action)
 	if exact == nil {
-		return "", false
+		return false
 	}
 	for _, name := range roles {
 		n, known := d.numbers[name]
 		if known && (exact.has(n) || kind.has(n) || d.all.has(n)) {
-			return d.roles[n].rule, true
+			return true
 		}
 	}
-	return "", false
+	return false
 }
 
 // holders returns who holds action by name and by "kind:*", nil if nobody can

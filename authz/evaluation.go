@@ -14,7 +14,7 @@ import (
 type evaluation struct {
 	policy *Policy
 	query  sallyport.Query
-	inForce
+	standing
 	who     principal
 	what    object
 	subject sallyport.Resource // who, as an object
@@ -36,21 +36,19 @@ var evaluations = sync.Pool{New: func() any {
 	return e
 }}
 
-// evaluate prepares q to be decided by what is in force. End it with done, unless
-// a value that it was asked for is kept: some of them share its memory, and would
-// become the next principal's.
-func (p *Policy) evaluate(q *sallyport.Query, now inForce) *evaluation {
+// evaluate prepares q, which stands as s says, to be decided. End it with done,
+// unless a value that it was asked for is kept: some of them share its memory, and
+// would become the next principal's.
+func (p *Policy) evaluate(q *sallyport.Query, s standing) *evaluation {
 	e := evaluations.Get().(*evaluation)
-	e.policy, e.query, e.inForce = p, *q, now
+	e.policy, e.query, e.standing = p, *q, s
 	e.given.read = false
 	e.as(q.Principal)
-	e.who.definitions, e.who.inOrg, e.who.ancestors = e.definitions, false, e.who.ancestors[:0]
+	e.who.definitions, e.who.inOrg, e.who.ancestors = s.definitions, s.place == ours, e.who.ancestors[:0]
 	e.env.Action = action(q)
 	e.env.Resource = nil
 	if !q.Resource.IsZero() {
 		e.env.Resource = &e.what
-		org, belongs := q.Resource.Organization()
-		e.who.inOrg = belongs && org != "" && org == q.Principal.Org
 	}
 	return e
 }

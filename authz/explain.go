@@ -47,8 +47,8 @@ func (p *Policy) Explain(ctx context.Context, q sallyport.Query) (Explanation, e
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := p.evaluate(&q, p.inForce(&q)) // never done: the traces hold on to its values
-	x := Explanation{Decision: d, Rules: e.rules.Explain(&e.env)}
+	e := p.evaluate(&q, p.standing(&q)) // never done: the traces hold on to its values
+	x := Explanation{Decision: d, Rules: e.rules.Set.Explain(&e.env)}
 	if x.Steps, err = e.steps(ctx); err != nil {
 		return Explanation{}, err
 	}
@@ -68,15 +68,14 @@ func (e *evaluation) steps(ctx context.Context) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	role := e.role()
 	return []Step{
 		e.organizationStep(),
 		e.scopeStep(),
-		ruleStep("forbid", e.rules.Forbidden(&e.env), Refuses),
-		allowing("role", role, e.rolesText()),
+		ruleStep("forbid", e.about.rules.Forbidden(&e.env), Refuses),
+		allowing("role", e.roleText(), e.rolesText()),
 		allowing("grant", grant, ""),
-		ruleStep("permit", e.rules.Permitted(&e.env), Allows),
-		allowing("go", permitted, ""),
+		ruleStep("permit", e.permitted(), Allows),
+		allowing("go", permitted.Rule, ""),
 	}, nil
 }
 
@@ -87,7 +86,7 @@ func (e *evaluation) organizationStep() Step {
 		return s
 	}
 	s.Why = fmt.Sprintf("the object belongs to %s, the principal acts in %s", orNone(org), orNone(e.query.Principal.Org))
-	if foreign(&e.query) {
+	if e.place == foreign {
 		s.Answer = Refuses
 	}
 	return s
@@ -103,6 +102,14 @@ func (e *evaluation) scopeStep() Step {
 		s.Answer = Refuses
 	}
 	return s
+}
+
+// roleText is the role that permits by its definition.
+func (e *evaluation) roleText() string {
+	if !e.roles.definition() {
+		return ""
+	}
+	return e.roles.decision.Rule
 }
 
 // rolesText is which roles counted.
@@ -138,7 +145,7 @@ func ruleStep(question string, r *rule.Rule, says Answer) Step {
 
 // would says what would have allowed what is denied.
 func (e *evaluation) would(x *Explanation) []string {
-	if foreign(&e.query) {
+	if e.place == foreign {
 		org, _ := e.query.Resource.Organization()
 		if org == "" {
 			return []string{"nothing: objects of this type belong to organizations, and this one names none"}
@@ -169,7 +176,7 @@ func (e *evaluation) obstacles(x *Explanation) []string {
 func (e *evaluation) ways(x *Explanation) []string {
 	var found []string
 	action, signedIn := e.query.Action, e.query.Principal.Kind != sallyport.Anonymous
-	if e.role() == "" {
+	if !e.roles.definition() {
 		if roles := e.definitions.Holders(action); len(roles) > 0 {
 			found = append(found, oneOf("the role", roles))
 		}

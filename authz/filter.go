@@ -19,7 +19,7 @@ const maxGranted = 5_000
 // reads what no column holds, or if the principal has been granted the action on
 // more than 5,000 objects one by one.
 func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
-	e := p.evaluate(&q, p.inForce(&q)) // never done: the condition may hold on to its values
+	e := p.evaluate(&q, p.standing(&q)) // never done: the condition may hold on to its values
 	f, err := e.filter(ctx, t)
 	if err != nil || f == nil {
 		return sallyport.Where{}, err
@@ -40,7 +40,7 @@ func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Fi
 	e.list(t)
 	f := &where.Filter{Org: who.Org}
 	f.Permits, f.Forbids = e.residuals(t)
-	if f.Everything = e.role() != ""; f.Everything {
+	if f.Everything = e.roles.decision != nil; f.Everything {
 		return f, nil
 	}
 	if rules := e.policy.permits[t.Name()]; len(rules) > 0 {
@@ -53,13 +53,17 @@ func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Fi
 
 // list makes e ask about all objects of type t.
 func (e *evaluation) list(t sallyport.AnyType) {
-	e.who.inOrg = t.InOrganizations() && e.query.Principal.Org != ""
-	e.who.ancestors = e.who.ancestors[:0]
+	e.place = nobodys
+	if t.InOrganizations() && e.query.Principal.Org != "" {
+		e.place = ours
+	}
+	e.roles = e.rolesPermit(e.about, e.query.Principal, t.Name(), e.place)
+	e.who.inOrg, e.who.ancestors = e.place == ours, e.who.ancestors[:0]
 }
 
 // residuals are what is left of the rules about the action on objects of type t.
 func (e *evaluation) residuals(t sallyport.AnyType) (permits, forbids []where.Residual) {
-	for _, r := range e.rules.Candidates(e.env.Action, t.Name()) {
+	for _, r := range e.rules.Set.Candidates(e.env.Action, t.Name()) {
 		left := where.Residual{Rule: r, When: rule.Residual(rule.Condition(r), &e.env, t)}
 		if r.Effect == rule.Permit {
 			permits = append(permits, left)

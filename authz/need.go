@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
 // signInAttributes are what a stronger or fresher sign-in changes.
@@ -15,15 +16,16 @@ var signInAttributes = []string{"aal", "amr", "auth_time"}
 // everyMethod is how one may have signed in at the strongest (RFC 8176).
 var everyMethod = []string{"pwd", "pin", "otp", "sms", "tel", "hwk", "swk", "pop", "sc", "user", "mca", "mfa"}
 
+// looksAtSignIn reports whether a rule about objects of a type, "" for every type,
+// looks at how the principal signed in.
+func looksAtSignIn(rules *rule.ActionRules, typ string) bool {
+	return slices.ContainsFunc(signInAttributes, func(name string) bool { return rules.Mentions(typ, name) })
+}
+
 // signInMatters reports whether a rule about this action and type of object looks
 // at how the principal, a person, signed in.
 func (e *evaluation) signInMatters() bool {
-	if e.rules == nil || e.query.Principal.Kind != sallyport.User {
-		return false
-	}
-	return slices.ContainsFunc(signInAttributes, func(name string) bool {
-		return e.rules.Mentions(e.env.Action, e.query.Resource.Type(), name)
-	})
+	return e.about.signIn && e.query.Principal.Kind == sallyport.User && looksAtSignIn(e.about.rules, e.query.Resource.Type())
 }
 
 // need returns what of a stronger or fresher sign-in alone would turn the denial
@@ -87,6 +89,6 @@ func (e *evaluation) wouldAllow(ctx context.Context, was *sallyport.Principal, a
 		p.AuthTime = e.time().Add(-age)
 	}
 	e.as(&p)
-	v, err := e.decide(ctx)
-	return v.allow, err
+	d, err := e.decide(ctx)
+	return d.Allow, err
 }

@@ -12,6 +12,8 @@ type Rule struct {
 	name   string
 	kind   string // name of the type of resource it is about
 	permit func(ctx context.Context, p *sallyport.Principal, action string, res sallyport.Resource) (bool, error)
+
+	decision *sallyport.Decision // where it permits; made by [New]
 }
 
 // Permit returns a rule that permits an action on an object of type t if f says

@@ -35,10 +35,10 @@ type Policy struct {
 	// use.
 	Grants Grants
 
-	definitions atomic.Pointer[Definitions]
-	rules       atomic.Pointer[Rules]
-	reading     sync.Mutex        // held from reading definitions until they are in force
-	permits     map[string][]Rule // in Go, by type of resource, in the order given
+	current  atomic.Pointer[snapshot] // nil = nothing is in force
+	swapping sync.Mutex               // held while current is replaced
+	reading  sync.Mutex               // held from reading definitions until they are in force
+	permits  map[string][]Rule        // in Go, by type of resource, in the order given
 }
 
 // Rules are the rules in force: compiled Cedar, and the version that they are.
@@ -62,28 +62,42 @@ func New(rules ...Rule) *Policy {
 		if r.permit == nil {
 			panic("authz: zero Rule")
 		}
+		r.decision = &sallyport.Decision{Allow: true, Rule: r.name}
 		p.permits[r.kind] = append(p.permits[r.kind], r)
 	}
 	return p
 }
 
+// inForce returns what is in force. A query is decided by one snapshot alone.
+func (p *Policy) inForce() *snapshot {
+	if s := p.current.Load(); s != nil {
+		return s
+	}
+	return nothing
+}
+
 // Load returns the role definitions in force, nil if there are none yet.
-func (p *Policy) Load() *Definitions { return p.definitions.Load() }
+func (p *Policy) Load() *Definitions { return p.inForce().definitions }
 
 // Swap puts d in force at once, for every decision that begins from now on, and
 // returns what was in force before.
-func (p *Policy) Swap(d *Definitions) (old *Definitions) { return p.definitions.Swap(d) }
-
-// LoadRules returns the rules in force; without any, the zero Rules.
-func (p *Policy) LoadRules() Rules {
-	if r := p.rules.Load(); r != nil {
-		return *r
-	}
-	return Rules{}
+func (p *Policy) Swap(d *Definitions) (old *Definitions) {
+	p.swapping.Lock()
+	defer p.swapping.Unlock()
+	was := p.inForce()
+	p.current.Store(newSnapshot(d, was.rules))
+	return was.definitions
 }
 
+// LoadRules returns the rules in force; without any, the zero Rules.
+func (p *Policy) LoadRules() Rules { return p.inForce().rules }
+
 // SwapRules puts r in force at once, for every decision that begins from now on.
-func (p *Policy) SwapRules(r Rules) { p.rules.Store(&r) }
+func (p *Policy) SwapRules(r Rules) {
+	p.swapping.Lock()
+	defer p.swapping.Unlock()
+	p.current.Store(newSnapshot(p.inForce().definitions, r))
+}
 
 // Reload reads all role definitions and puts them in force. Whatever was
 // committed before the call is in force when it returns, also if others reload
@@ -108,52 +122,75 @@ func (p *Policy) Reload(ctx context.Context, read func(context.Context) ([]Role,
 // if grants cannot be read, or if the action is not written like a permission and
 // so nobody can have been given it.
 func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decision, error) {
-	v, need, err := p.decide(ctx, &q)
-	if v.allow && q.Principal.Scopes != nil && !ScopeAllows(q.Principal.Scopes, q.Action) {
-		v, need = verdict{name: "scope"}, &sallyport.Need{Scope: q.Action}
+	s := p.inForce()
+	about, place := s.about(q.Action), placeOf(&q)
+	if place == foreign {
+		return *elsewhere, nil
 	}
-	if v.by != nil {
-		return sallyport.Decision{Allow: v.allow, Rule: v.by.ID, Source: v.by.At(), Reason: v.by.Message, Need: need}, err
+	roles := s.rolesPermit(about, q.Principal, q.Resource.Type(), place)
+	if roles.decision != nil && !about.mayForbid && (q.Principal.Scopes == nil || ScopeAllows(q.Principal.Scopes, q.Action)) {
+		return *roles.decision, nil // the commonest query, decided without further ado
 	}
-	return sallyport.Decision{Allow: v.allow, Rule: v.name, Need: need}, err
+	return p.consider(ctx, q, standing{s, about, place, roles})
 }
 
-// A verdict is a decision, and what it is by: small enough to be handed on in
-// registers. The zero verdict denies.
-type verdict struct {
-	allow bool
-	by    *rule.Rule
-	name  string // of what is no rule in Cedar
-}
-
-func (p *Policy) decide(ctx context.Context, q *sallyport.Query) (verdict, *sallyport.Need, error) {
-	now := p.inForce(q)
-	if now.held != "" && !foreign(q) && !now.rules.MayForbid(action(q)) {
-		return verdict{allow: true, name: now.held}, nil, nil // the commonest query, decided without further ado
-	}
-	e := p.evaluate(q, now)
+// consider decides a query by whatever may have a say in it.
+func (p *Policy) consider(ctx context.Context, q sallyport.Query, s standing) (sallyport.Decision, error) {
+	e := p.evaluate(&q, s)
 	defer e.done()
-	v, err := e.decide(ctx)
-	if err != nil || v.allow || !e.signInMatters() || !ScopeAllows(q.Principal.Scopes, q.Action) {
-		return v, nil, err
+	d, err := e.decide(ctx)
+	inScope := ScopeAllows(q.Principal.Scopes, q.Action)
+	switch {
+	case err != nil:
+		return *denied, err
+	case d.Allow && !inScope:
+		return sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}, nil
+	case d.Allow || !inScope || !e.signInMatters():
+		return *d, nil
 	}
-	need, err := e.need(ctx)
-	return v, need, err
+	needed := *d
+	needed.Need, err = e.need(ctx)
+	return needed, err
 }
 
-// inForce is what a query is decided by.
-type inForce struct {
-	definitions *Definitions
-	rules       *rule.Set
-	held        string // "role …", the first role that the principal has everywhere and that permits the action; "" = none
+// The decisions that nobody in particular makes. Like those of roles and rules,
+// they are there before anybody asks, and do not change.
+var (
+	denied    = &sallyport.Decision{}
+	elsewhere = &sallyport.Decision{Rule: "organization"}
+)
+
+// A standing is where a query stands before any condition is looked at.
+type standing struct {
+	*snapshot
+	about *governed
+	place place
+	roles byRoles
 }
 
-func (p *Policy) inForce(q *sallyport.Query) inForce {
-	now := inForce{definitions: p.Load(), rules: p.LoadRules().Set}
-	if q.Principal.Kind != sallyport.Anonymous {
-		now.held, _ = now.definitions.granting(q.Principal.Roles, q.Action)
+func (p *Policy) standing(q *sallyport.Query) standing {
+	s := p.inForce()
+	about, place := s.about(q.Action), placeOf(q)
+	return standing{s, about, place, s.rolesPermit(about, q.Principal, q.Resource.Type(), place)}
+}
+
+// A place is whose an object is.
+type place uint8
+
+const (
+	nobodys place = iota // its type does not belong to organizations
+	ours                 // of the organization that the principal acts in
+	foreign              // of another organization, or of none although its type belongs to them
+)
+
+func placeOf(q *sallyport.Query) place {
+	switch org, belongs := q.Resource.Organization(); {
+	case !belongs:
+		return nobodys
+	case org != "" && org == q.Principal.Org:
+		return ours
 	}
-	return now
+	return foreign
 }
 
 func action(q *sallyport.Query) sallyport.UID {
@@ -161,28 +198,40 @@ func action(q *sallyport.Query) sallyport.UID {
 }
 
 // decide is the order of door two, scopes aside. Rules are asked before grants,
-// because they are at hand: both can only permit.
-func (e *evaluation) decide(ctx context.Context) (verdict, error) {
-	if foreign(&e.query) {
-		return verdict{name: "organization"}, nil
+// because they are at hand: both can only permit. The decision must not be changed.
+func (e *evaluation) decide(ctx context.Context) (*sallyport.Decision, error) {
+	if e.place == foreign {
+		return elsewhere, nil
 	}
-	if r := e.rules.Forbidden(&e.env); r != nil {
-		return verdict{by: r}, nil
+	if r := e.about.rules.Forbidden(&e.env); r != nil {
+		return r.Decision(), nil
 	}
-	if role := e.role(); role != "" {
-		return verdict{allow: true, name: role}, nil
+	if e.roles.decision != nil {
+		return e.roles.decision, nil
 	}
-	if r := e.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
-		return verdict{allow: true, by: r}, nil
+	if r := e.about.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
+		return r.Decision(), nil
 	}
 	if err := e.wellFormed(); err != nil {
-		return verdict{}, err
+		return denied, err
 	}
-	if name, err := e.permit(ctx); err != nil || name != "" {
-		return verdict{allow: err == nil, name: name}, err
+	if d, err := e.permit(ctx); err != nil || d.Allow {
+		return d, err
 	}
 	grant, err := e.grant(ctx)
-	return verdict{allow: grant != "", name: grant}, err
+	if grant == "" {
+		return denied, err
+	}
+	return &sallyport.Decision{Allow: true, Rule: grant}, nil
+}
+
+// permitted returns a rule that permits the query, one about roles alone before all
+// others.
+func (e *evaluation) permitted() *rule.Rule {
+	if e.roles.rule != nil {
+		return e.roles.rule
+	}
+	return e.about.rules.Permitted(&e.env)
 }
 
 // wellFormed returns an error about an action that is not written like a
@@ -194,34 +243,18 @@ func (e *evaluation) wellFormed() error {
 	return fmt.Errorf(`action %.140q is not written like "post:delete"`, e.query.Action)
 }
 
-// foreign reports whether the object belongs to an organization that the
-// principal does not act in, or to none although its type does.
-func foreign(q *sallyport.Query) bool {
-	org, belongs := q.Resource.Organization()
-	return belongs && (org == "" || org != q.Principal.Org)
-}
-
-// role returns "role …" for the first role that permits the action, or "".
-func (e *evaluation) role() string {
-	if e.held != "" || !e.who.inOrg || e.query.Principal.Kind == sallyport.Anonymous {
-		return e.held
-	}
-	role, _ := e.definitions.granting(e.query.Principal.OrgRoles, e.query.Action)
-	return role
-}
-
-// permit returns the name of the first rule in Go that permits the action.
-func (e *evaluation) permit(ctx context.Context) (string, error) {
+// permit returns the decision of the first rule in Go that permits the action.
+func (e *evaluation) permit(ctx context.Context) (*sallyport.Decision, error) {
 	for _, r := range e.policy.permits[e.query.Resource.Type()] {
 		permitted, err := r.permit(ctx, e.query.Principal, e.query.Action, e.query.Resource)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", r.name, err)
+			return denied, fmt.Errorf("%s: %w", r.name, err)
 		}
 		if permitted {
-			return r.name, nil
+			return r.decision, nil
 		}
 	}
-	return "", nil
+	return denied, nil
 }
 
 // grant returns "grant …" if the principal has been granted the action on the
@@ -244,7 +277,7 @@ func (e *evaluation) readGrant(ctx context.Context) (string, error) {
 	}
 	for _, g := range grants {
 		if ScopeAllows(g.Permissions, e.query.Action) {
-			return fmt.Sprintf("grant to %s %s on %s", g.Grantee.Kind, g.Grantee.ID, g.Resource), nil
+			return "grant to " + string(g.Grantee.Kind) + " " + g.Grantee.ID + " on " + g.Resource.String(), nil
 		}
 	}
 	return "", nil
@@ -273,7 +306,7 @@ func (e *evaluation) grantees() []Grantee {
 // reach are the entities on which a grant reaches the object: itself and those it
 // is directly in.
 func (e *evaluation) reach() []sallyport.UID {
-	on := append(make([]sallyport.UID, 0, 4), e.query.Resource.UID())
+	on := []sallyport.UID{e.query.Resource.UID()}
 	for _, parent := range e.query.Resource.Parents() {
 		if parent.Known() {
 			on = append(on, parent.UID())

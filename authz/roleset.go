@@ -32,13 +32,16 @@ func (s *roleSet) empty() bool { return s.words == nil && s.list == nil }
 
 func (s *roleSet) has(n uint32) bool {
 	i := n>>6 - s.first // below first it wraps around, beyond every word
-	if i < uint32(len(s.words)) {
-		return s.words[i]>>(n&63)&1 != 0
+	if i >= uint32(len(s.words)) {
+		return s.lists(n)
 	}
-	return s.list != nil && s.lists(n)
+	return s.words[i]>>(n&63)&1 != 0
 }
 
 func (s *roleSet) lists(n uint32) bool {
+	if s.list == nil {
+		return false
+	}
 	_, ok := slices.BinarySearch(s.list, n)
 	return ok
 }

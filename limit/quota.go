@@ -26,8 +26,9 @@ type Rate struct {
 
 // Quotas meter the requests of every principal, by subject, and of anonymous
 // clients, by address: IPv6 by network (/64), all of unknown address as one. They
-// are kept in memory of a fixed size, per process, and are gone after a restart. Quotas
-// are safe for concurrent use and allocate nothing unless they refuse.
+// are kept in memory of a fixed size, per process, and are gone after a restart;
+// [Shared] keeps them for several nodes. Quotas are safe for concurrent use and
+// allocate nothing unless they refuse.
 type Quotas struct {
 	rates map[string]*quota
 	cells *cells

@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"hash/maphash"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -24,9 +25,8 @@ type Cache[K comparable, V any] struct {
 // An item is immutable but for its mark. What a hit reads comes first, to lie in
 // one cache line.
 type item[K comparable, V any] struct {
-	hash  uint64
 	mark  atomic.Uint64 // the Mark up to which nothing had changed
-	until time.Time
+	until time.Duration // on the follower's clock
 	key   K
 	value V
 	names names
@@ -49,9 +49,20 @@ func NewCache[K comparable, V any](f *Follower, entries int) *Cache[K, V] {
 // in the log since it was read touches its ids. Beyond the bound it returns
 // [ErrStale]. now is the present, as [time.Now] returns it; a hit allocates nothing.
 func (c *Cache[K, V]) Get(key K, now time.Time) (V, bool, error) {
+	return c.at(now.Sub(c.follower.start), key)
+}
+
+// Lookup is [Cache.Get] at this moment. It reads one clock, the monotonic one, where
+// [time.Now] reads two.
+func (c *Cache[K, V]) Lookup(key K) (V, bool, error) {
+	return c.at(time.Since(c.follower.start), key)
+}
+
+// at is Get by the follower's clock.
+func (c *Cache[K, V]) at(now time.Duration, key K) (V, bool, error) {
 	var zero V
 	v := c.follower.view.Load()
-	if v.fresh < now.Sub(c.follower.start) {
+	if v.fresh < now {
 		return zero, false, ErrStale
 	}
 	hash := maphash.Comparable(c.seed, key)
@@ -59,10 +70,10 @@ func (c *Cache[K, V]) Get(key K, now time.Time) (V, bool, error) {
 	for i := range uint64(ways) {
 		at := way(row, hash, i)
 		it := at.Load()
-		if it == nil || it.hash != hash || it.key != key {
+		if it == nil || it.key != key {
 			continue
 		}
-		if now.Before(it.until) && it.current(v) {
+		if now < it.until && it.current(v) {
 			return it.value, true, nil
 		}
 		at.CompareAndSwap(it, nil) // go on: two that put at once may have left two
@@ -87,16 +98,16 @@ func (it *item[K, V]) current(v *view) bool {
 	return true
 }
 
-// Find returns what the cache holds of key, as [Cache.Get] does, and otherwise
+// Find returns what the cache holds of key, as [Cache.Lookup] does, and otherwise
 // what read finds, which it remembers until then, as [Cache.Put] does. The mark is
 // taken before read begins, so that a change beside it is not missed. Errors of
 // read are returned as they are and not remembered. A nil Cache always reads.
-func (c *Cache[K, V]) Find(key K, now time.Time, read func() (v V, ids IDs, until time.Time, err error)) (V, error) {
+func (c *Cache[K, V]) Find(key K, read func() (v V, ids IDs, until time.Time, err error)) (V, error) {
 	if c == nil {
 		v, _, _, err := read()
 		return v, err
 	}
-	v, ok, err := c.Get(key, now)
+	v, ok, err := c.Lookup(key)
 	if ok || err != nil {
 		return v, err
 	}
@@ -115,27 +126,38 @@ func (c *Cache[K, V]) Find(key K, now time.Time, read func() (v V, ids IDs, unti
 // must have been taken before v was read from the store: if anything touched ids
 // since, v may be outdated, and is not served. What v hangs on but ids does not
 // name goes unnoticed.
+//
+// The time left until then is measured once, here: setting the system's clock does
+// not prolong it afterwards, and a system that sleeps does not count its sleep.
 func (c *Cache[K, V]) Put(key K, v V, mark Mark, ids IDs, until time.Time) {
 	now := c.follower.view.Load()
-	it := &item[K, V]{hash: maphash.Comparable(c.seed, key), key: key, value: v, until: until, names: now.hash.names(ids)}
+	it := &item[K, V]{key: key, value: v, until: c.moment(until), names: now.hash.names(ids)}
 	it.mark.Store(uint64(mark))
 	if it.current(now) {
 		c.place(it).Store(it)
 	}
 }
 
+// moment returns t on the follower's clock.
+func (c *Cache[K, V]) moment(t time.Time) time.Duration {
+	const ages = math.MaxInt64 / 2 // so that the sum does not overflow
+	now := time.Now()
+	return now.Sub(c.follower.start) + min(t.Sub(now), ages)
+}
+
 // place returns where to put it: over an item of the same key, else where nothing
 // is, else over the one checked longest ago.
 func (c *Cache[K, V]) place(it *item[K, V]) *atomic.Pointer[item[K, V]] {
-	row := &c.rows[it.hash&c.mask]
-	best := way(row, it.hash, 0)
+	hash := maphash.Comparable(c.seed, it.key)
+	row := &c.rows[hash&c.mask]
+	best := way(row, hash, 0)
 	oldest := ^uint64(0)
 	for i := range uint64(ways) {
-		at := way(row, it.hash, i)
+		at := way(row, hash, i)
 		there := at.Load()
 		var mark uint64 // 0, before every mark, where nothing is
 		if there != nil {
-			if there.hash == it.hash && there.key == it.key {
+			if there.key == it.key {
 				return at
 			}
 			mark = there.mark.Load()
@@ -153,7 +175,7 @@ func (c *Cache[K, V]) Drop(key K) {
 	hash := maphash.Comparable(c.seed, key)
 	row := &c.rows[hash&c.mask]
 	for i := range row {
-		if it := row[i].Load(); it != nil && it.hash == hash && it.key == key {
+		if it := row[i].Load(); it != nil && it.key == key {
 			row[i].CompareAndSwap(it, nil)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,10 +89,7 @@ func (w *wireEntry) entry() (Entry, error) {
 			return e, fmt.Errorf("entry %d: organization: %w", w.Seq, err)
 		}
 	}
-	for _, k := range kinds {
-		if k != w.Kind {
-			continue
-		}
+	if w.ID != "" && slices.Contains(kinds[:], w.Kind) {
 		if _, err := parseBlinded(w.ID); err != nil {
 			return e, fmt.Errorf("entry %d: %w", w.Seq, err)
 		}

@@ -35,7 +35,7 @@ type set struct {
 type table struct {
 	mask  uint64
 	slots []slot
-	maybe []atomic.Uint64 // eight bits per slot, one of them set for each hash: a small answer to most look-ups
+	maybe []atomic.Uint64 // eight bits per slot; each hash sets three of one word: a small answer to most look-ups
 	until []uint32        // when a slot may be dropped, in Unix seconds; read by the writer only
 	used  int
 }
@@ -65,13 +65,16 @@ func (s *set) seq(hash uint64) int64 {
 
 // mayHave reports whether hash may be there; false is certain.
 func (t *table) mayHave(hash uint64) bool {
-	at, bit := t.bit(hash)
-	return at.Load()&bit != 0
+	at, bits := t.bits(hash)
+	return at.Load()&bits == bits
 }
 
-func (t *table) bit(hash uint64) (at *atomic.Uint64, bit uint64) {
+// bits returns the word of hash, and which of its bits are set for it. With three
+// of them about one look-up in a hundred goes on to a slot for nothing; with one it
+// was one in fifteen, and the slots of a million entries lie far from the processor.
+func (t *table) bits(hash uint64) (at *atomic.Uint64, bits uint64) {
 	i := hash >> 20 // not what chooses the table, nor quite what chooses the slot
-	return &t.maybe[i>>6&(t.mask>>3)], 1 << (i & 63)
+	return &t.maybe[i>>18&(t.mask>>3)], 1<<(i&63) | 1<<(i>>6&63) | 1<<(i>>12&63)
 }
 
 // raise records seq for hash, until then. It lowers neither. A hash is never 0.
@@ -95,8 +98,8 @@ func (t *table) raise(hash uint64, seq int64, until uint32) {
 	t.until[i] = max(t.until[i], until)
 	if at.hash.Load() == 0 {
 		at.hash.Store(hash) // after seq: whoever finds the hash finds its number
-		word, bit := t.bit(hash)
-		word.Or(bit)
+		word, bits := t.bits(hash)
+		word.Or(bits)
 		t.used++
 	}
 }

@@ -116,6 +116,8 @@ type view struct {
 	hash  *hasher
 	roles *overlays // of entries that came over a feed; nil: roles are read from the store
 
+	places *places // that stamps can be held against; as set, it may be ahead of the cursor
+
 	// Highest sequence numbers, which spare most look-ups.
 	killed  int64 // of a kill in the set
 	touched int64 // of an overlay or notice in the set
@@ -161,6 +163,10 @@ func (v *view) apply(e *Entry) {
 // pass moves the cursor to e.
 func (v *view) pass(e *Entry) {
 	v.mark, v.nonce = newMark(v.mark.epoch(), e.Seq), e.Nonce
+	if v.places == nil {
+		v.places = new(places)
+	}
+	v.places.add(e)
 }
 
 // settle moves the cursor to the head that was read before the last page: what

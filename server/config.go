@@ -30,6 +30,10 @@ type Config struct {
 	Store    account.Store // sqlite.Open, postgres.Open or memory.New
 	Name     string        // of the service, for people; "" = the host of BaseURL
 
+	// Shared is where the nodes of an installation keep together what may be lost:
+	// redis.Open. nil: each node keeps it for itself. It stays open: it is yours.
+	Shared Shared
+
 	// SealingKey are the 32 bytes that everything secret in the store is sealed
 	// with. nil: what SealingKeyFile holds. A wrong key refuses to start.
 	SealingKey []byte
@@ -79,9 +83,12 @@ type Config struct {
 
 	InsecureHTTP bool         // plain http outside loopback: cookies and tokens can be read on the way
 	Log          *slog.Logger // nil = slog.Default()
+
+	poll time.Duration // between polls of the log; set by tests only
 }
 
 func (c *Config) basePath() string        { return cmp.Or(c.BasePath, "/auth") }
+func (c *Config) log() *slog.Logger       { return cmp.Or(c.Log, slog.Default()) }
 func (c *Config) freshFor() time.Duration { return cmp.Or(c.FreshFor, 15*time.Minute) }
 func (c *Config) timeouts() session.Timeouts {
 	return session.Timeouts{Idle: c.SessionIdle, Absolute: c.SessionMax}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport"
@@ -41,7 +42,10 @@ type house struct {
 	owner string // subject who owns note 1
 	log   *lockedBuffer
 
+	shared server.Shared // of its configuration
+
 	checked *description // every exchange is held against it
+	fillers atomic.Int64 // of names that nobody else has
 }
 
 // lockedBuffer collects the log of a server.
@@ -96,6 +100,7 @@ func openOn(t *testing.T, db account.Store, change ...func(*server.Config)) *hou
 	for _, f := range change {
 		f(&c)
 	}
+	h.shared = c.Shared
 	var err error
 	h.Server, err = server.Open(t.Context(), c)
 	if err != nil {
@@ -219,7 +224,15 @@ func (c *caller) do(method, path string, body ...string) *answer {
 		c.h.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	var text []byte
+	if method != "HEAD" && resp.Header.Get("Content-Type") == "text/event-stream" { // it does not end: the first event will do
+		for !bytes.HasSuffix(text, []byte("\n\n")) && err == nil {
+			text = append(text, 0)
+			_, err = resp.Body.Read(text[len(text)-1:])
+		}
+	} else {
+		text, err = io.ReadAll(resp.Body)
+	}
 	if err != nil {
 		c.h.Fatal(err)
 	}

@@ -6,6 +6,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,11 +28,13 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
 	"github.com/sallyport-auth/sallyport/server/membership"
+	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -49,9 +52,13 @@ type Server struct {
 	Keyring  *keyring.Keyring
 
 	config   Config
+	sealer   *secret.Sealer
 	follower *revoke.Follower
 	feed     *revoke.Feed
+	events   *events.Streams
 	decided  *authz.DecisionLog // nil where only management is asked for
+	apiKeys  *apikey.Authenticator
+	tokens   *token.Authenticator // of every audience of ours
 	setup    *setup.Handler
 	cors     *cors
 	stop     context.CancelFunc
@@ -68,7 +75,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, Policy: authz.New(c.Rules...), cors: newCORS(c.Origins)}
+	ringers := c.hang()
+	s := &Server{config: c, sealer: sealer, Policy: authz.New(c.Rules...), events: new(events.Streams), cors: newCORS(c.Origins)}
 	if err := s.rules(); err != nil {
 		return nil, err
 	}
@@ -77,8 +85,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
-	tell := func(context.Context) error { return s.tell(sealer) }
-	for _, step := range []func(context.Context) error{s.prepare, tell, s.guard, s.mount} {
+	for _, step := range []func(context.Context) error{s.prepare, s.tell, s.guard, s.mount} {
 		if err := step(ctx); err != nil {
 			s.follower.Close()
 			return nil, err
@@ -86,6 +93,12 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	for _, r := range ringers {
+		s.running.Go(func() { r.run(background) })
+		if !c.ManageOnly {
+			s.running.Go(func() { listen(background, r.bell, s.follower, s.log()) })
+		}
+	}
 	if !c.ManageOnly {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
@@ -108,6 +121,7 @@ func (s *Server) follow(ctx context.Context) (err error) {
 			return nil
 		},
 		Reset: s.reload,
+		Every: s.config.poll, Bound: 5 * s.config.poll, // zero: the defaults
 		Renew: func(ctx context.Context, log string, cause error) error {
 			_, err := account.Restored(ctx, s.config.Store, log, cause.Error(), account.Origin{})
 			if err == nil {
@@ -124,10 +138,12 @@ func (s *Server) readLog(ctx context.Context, f func(revoke.Log) error) error {
 	return s.config.Store.View(ctx, func(tx account.Tx) error { return f(tx.Log) })
 }
 
-// tell begins to tell other services what this node reads, once it is in force here.
-func (s *Server) tell(sealer *secret.Sealer) (err error) {
+// tell begins to tell other services and open pages what this node reads, once it is
+// in force here.
+func (s *Server) tell(context.Context) (err error) {
+	s.follower.Observe(s.events.Tell)
 	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
-		Read: s.readLog, Key: sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
+		Read: s.readLog, Key: s.sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
 	return err
 }
@@ -212,7 +228,7 @@ const cacheSize = 1 << 16
 
 // guard builds the gate.
 func (s *Server) guard(context.Context) error {
-	quotas, err := limit.NewQuotas(s.config.Limits, cacheSize)
+	limiter, err := s.limiter()
 	if err != nil {
 		return err
 	}
@@ -221,18 +237,23 @@ func (s *Server) guard(context.Context) error {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
+	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
+	s.tokens = &token.Authenticator{
+		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
+		Follower: s.follower, Complete: complete,
+	}
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
-			&session.Authenticator{Sessions: s.Accounts, Complete: complete, Cache: remembered()},
-			&apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()},
+			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
+			s.apiKeys,
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
-				Follower: s.follower, Complete: complete, Cache: remembered(),
+				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
 			},
 		},
-		Policy: s.Policy, Limiter: quotas, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
+		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
 	}
 	return nil
 }
@@ -261,6 +282,11 @@ func (s *Server) mount(context.Context) error {
 		},
 		&feed.Handler{Base: base, Gate: s.Gate, Feed: s.feed},
 		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
+		&events.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower, Tokens: s.tokens, Streams: s.events},
+		&oauth.Handler{
+			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
+			Tokens: s.tokens, APIKeys: s.apiKeys,
+		},
 		s.setup,
 		pages,
 		&openapi.Handler{
@@ -369,12 +395,15 @@ func (s *Server) sweep(ctx context.Context, batch int) error {
 	return nil
 }
 
-func (s *Server) log() *slog.Logger { return cmp.Or(s.config.Log, slog.Default()) }
+func (s *Server) log() *slog.Logger { return s.config.log() }
 
 // EndStreams ends the answers that would go on for ever, so that the others can
 // finish: call it when the HTTP server shuts down. Who reads one comes back, to
 // another node.
-func (s *Server) EndStreams() { s.feed.Close() }
+func (s *Server) EndStreams() {
+	s.feed.Close()
+	s.events.Close()
+}
 
 // Close stops what runs in the background. The store stays open: it is yours.
 func (s *Server) Close() error {

@@ -128,8 +128,8 @@ func (a *apiKeys) Authenticate(ctx context.Context, c sallyport.Credential) (*sa
 	if len(c.Value) > 256 {
 		return nil, fmt.Errorf("%w: longer than an API key", sallyport.ErrInvalidCredential)
 	}
-	now := time.Now()
-	return a.cache.Find(sha256.Sum256([]byte(c.Value)), now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.cache.Find(sha256.Sum256([]byte(c.Value)), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		in, err := a.issuer.introspect(ctx, c.Value)
 		if err != nil {
 			return nil, revoke.IDs{}, now, err

@@ -139,7 +139,7 @@ func (v *Verifier) authenticators(c *Config) []sallyport.Authenticator {
 		},
 		Follower: v.follower,
 		Complete: v.complete,
-		Cache:    revoke.NewCache[[32]byte, *sallyport.Principal](v.follower, cacheSize),
+		Cache:    token.NewCache(v.follower, cacheSize),
 	}
 	list := []sallyport.Authenticator{tokens}
 	if c.Introspect {

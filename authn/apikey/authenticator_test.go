@@ -108,6 +108,33 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
+// TestInspect: what Authenticate refuses is refused, and the key comes with whom it stands for.
+func TestInspect(t *testing.T) {
+	b := newBook()
+	want, plain := b.issue()
+	a := b.authenticator(b.follow(t))
+	for range 2 {
+		k, p, err := a.Inspect(t.Context(), plain)
+		if err != nil || k.ID != want.ID || p.Subject != want.Owner || p.Credential != "apikey" {
+			t.Errorf("%+v, %+v, %v", k, p, err)
+		}
+		if ids := k.IDs(); ids != (revoke.IDs{APIKey: want.ID, Subject: want.Owner, Org: want.Org}) {
+			t.Errorf("%+v", ids)
+		}
+	}
+	b.revoke(want) // nothing is remembered: the log need not be heard
+	_, other := b.issue()
+	for name, plain := range map[string]string{"a revoked key": plain, "garbage": "garbage", "a typing error": other[1:] + "0"} {
+		if _, _, err := a.Inspect(t.Context(), plain); !errors.Is(err, sallyport.ErrInvalidCredential) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.set(func(b *book) { b.down = true })
+	if _, _, err := a.Inspect(t.Context(), other); err == nil || errors.Is(err, sallyport.ErrInvalidCredential) {
+		t.Errorf("without the store: %v", err)
+	}
+}
+
 // Whatever happens to a key, its owner or the owner's roles counts at the next request.
 func TestCache(t *testing.T) {
 	for _, tt := range []struct {

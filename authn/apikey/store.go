@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/revoke"
 )
 
 // A Key is an API key as it is kept: the secret itself is shown once, at
@@ -20,6 +22,10 @@ type Key struct {
 	ExpiresAt  time.Time // zero = never
 	LastUsedAt time.Time // written at most once a minute; zero = never
 }
+
+// IDs are what a revocation may name. The organization is that of the key, also if
+// its owner has left it: they may be asked back.
+func (k *Key) IDs() revoke.IDs { return revoke.IDs{APIKey: k.ID, Subject: k.Owner, Org: k.Org} }
 
 // ErrNotFound means that there is no such key, or no longer.
 var ErrNotFound = errors.New("no such API key")

@@ -58,13 +58,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	if !ok {
 		return nil, errMalformed
 	}
-	now := time.Now()
-	return a.Cache.Find(hash, now, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.Cache.Find(hash, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+		now := time.Now()
 		s, p, err := a.find(ctx, hash, now)
-		// The organization of the session, also if the subject has left it: they may be
-		// asked back.
-		ids := revoke.IDs{Session: s.ID, Subject: s.Subject, Org: s.Org}
-		return p, ids, earliest(now.Add(remember), s.IdleExpiresAt, s.ExpiresAt), err
+		return p, s.ids(), earliest(now.Add(remember), s.IdleExpiresAt, s.ExpiresAt), err
 	})
 }
 
@@ -92,12 +89,21 @@ func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time) 
 // noteUse records the use. Nobody is refused because that failed: the idle
 // timeout is far longer than the next attempt is away.
 func (a *Authenticator) noteUse(ctx context.Context, hash [32]byte, s Session, now time.Time) {
-	if now.Sub(s.LastSeenAt) < time.Minute || !a.seen.Add(hash, now) {
+	if !useIsDue(s, now) || !a.seen.Add(hash, now) {
 		return
 	}
 	if err := a.Sessions.Seen(ctx, s, now); err != nil && ctx.Err() == nil {
 		cmp.Or(a.Log, slog.Default()).WarnContext(ctx, "recording use of session", "session", s.ID, "cause", err)
 	}
+}
+
+// useIsDue reports whether it is time to record that the session is in use.
+func useIsDue(s Session, now time.Time) bool { return now.Sub(s.LastSeenAt) >= time.Minute }
+
+// ids are what in the log touches the session. They name its organization also if
+// the subject has left it: they may be asked back.
+func (s *Session) ids() revoke.IDs {
+	return revoke.IDs{Session: s.ID, Subject: s.Subject, Org: s.Org}
 }
 
 func (s *Session) principal() *sallyport.Principal {

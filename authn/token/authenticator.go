@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,9 +26,9 @@ type Authenticator struct {
 	// Nil means that the organization and the roles in the token count.
 	Complete func(ctx context.Context, p *sallyport.Principal) error
 
-	// Cache remembers tokens by SHA-256 until they expire or the log it follows, which must be Follower's, says that something about
-	// them has changed. Nil means that every request is verified.
-	Cache *revoke.Cache[[32]byte, *sallyport.Principal]
+	// Cache remembers tokens until they expire or the log that it follows, which must be Follower's, says that something about them has
+	// changed. Nil means that every request is verified.
+	Cache *Cache
 }
 
 // apiKeyPrefix begins the bearer tokens that package apikey checks.
@@ -46,13 +45,22 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	case len(c.Value) > MaxSize:
 		return nil, refused(errTooLong)
 	}
-	return a.Cache.Find(hashToken(c.Value), time.Now(), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
+	return a.Cache.find(c.Value, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
 		claims, p, err := a.verify(ctx, c.Value)
 		if err != nil {
 			return nil, revoke.IDs{}, time.Time{}, err
 		}
-		return p, claims.ids(), claims.Expiry, nil
+		return p, claims.IDs(), claims.Expiry, nil
 	})
+}
+
+// Inspect checks a token as Authenticate does, without the cache, and returns what it says beside who it stands for. The claims are
+// as they were signed; roles, plan and organization as they are now are in the principal.
+func (a *Authenticator) Inspect(ctx context.Context, value string) (*Claims, *sallyport.Principal, error) {
+	if len(value) > MaxSize {
+		return nil, nil, refused(errTooLong)
+	}
+	return a.verify(ctx, value)
 }
 
 var errTooLong = invalid("longer than 8 KiB")
@@ -93,11 +101,11 @@ func (a *Authenticator) alive(c *Claims) error {
 	if err != nil {
 		return invalidBy("rev", err)
 	}
-	return a.Follower.Dead(rev, c.ids())
+	return a.Follower.Dead(rev, c.IDs())
 }
 
-// ids are what a revocation may name.
-func (c *Claims) ids() revoke.IDs {
+// IDs are what a revocation may name.
+func (c *Claims) IDs() revoke.IDs {
 	return revoke.IDs{Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Key: c.KeyID}
 }
 
@@ -129,12 +137,3 @@ func (c *Claims) kind() sallyport.Kind {
 
 // aal reads the level that our issuer writes into acr; another's classes say nothing that we could rely on.
 func (c *Claims) aal() int { return 1 + slices.Index([]string{"aal1", "aal2", "aal3"}, c.ACR) }
-
-// hashToken returns the SHA-256 of a token of at most MaxSize, without leaving a copy behind.
-func hashToken(value string) [32]byte {
-	s := scratch.Get().(*[2 * MaxSize]byte)
-	defer scratch.Put(s)
-	n := copy(s[:], value)
-	defer clear(s[:n])
-	return sha256.Sum256(s[:n])
-}

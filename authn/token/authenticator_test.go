@@ -245,6 +245,32 @@ func TestPrincipalOfAToken(t *testing.T) {
 	}
 }
 
+// TestInspect: what Authenticate refuses is refused, and there is no cache in which the claims would be lost.
+func TestInspect(t *testing.T) {
+	o := &office{roles: []string{"admin"}}
+	f := o.follow(t)
+	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: token.NewCache(f, 8)}
+	value := signed(t)
+	for range 2 {
+		c, p, err := a.Inspect(t.Context(), value)
+		if err != nil || c.ID != "tok_1" || c.KeyID == "" || p.Subject != c.Subject || p.Rev != "log_1.0" {
+			t.Errorf("%+v, %+v, %v", c, p, err)
+		}
+	}
+	if err := f.CatchUp(t.Context(), o.kill(revoke.Token, "tok_1")); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"a revoked token": value, "garbage": "x.y.z", "one that is too long": strings.Repeat("a", token.MaxSize+1)} {
+		if _, _, err := a.Inspect(t.Context(), value); !errors.Is(err, sallyport.ErrInvalidCredential) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	a.Verifier = &token.Verifier{Issuer: issuer, Keys: noKeys{}}
+	if _, _, err := a.Inspect(t.Context(), value); err == nil || errors.Is(err, sallyport.ErrInvalidCredential) {
+		t.Errorf("without keys: %v", err)
+	}
+}
+
 func TestRolesInForce(t *testing.T) {
 	type roles []string
 	for _, tt := range []struct {
@@ -312,15 +338,13 @@ func TestRevocation(t *testing.T) {
 			return o.commit(func() { o.roles = []string{"member"} }, revoke.Overlay, revoke.Subject, "usr_1")
 		}, "usr_1 member"},
 	} {
-		for _, remembered := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, remembered %t", tt.name, remembered), func(t *testing.T) {
+		for _, remembered := range []string{"not remembered", "no token is kept", "tokens are kept"} {
+			t.Run(tt.name+", "+remembered, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					o := &office{roles: []string{"admin"}}
 					f := o.follow(t)
 					a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete}
-					if remembered {
-						a.Cache = revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)
-					}
+					a.Cache = caches(f, 64)[remembered]
 					c := bearerOf(signed(t, func(c *token.Claims) { c.Rev, c.Grant = tt.rev, "gra_1" }))
 					if p, err := a.Authenticate(t.Context(), c); answerOf(p, err) != "usr_1" {
 						t.Fatalf("at first: %v", err)
@@ -350,7 +374,7 @@ func TestATokenIsRememberedUntilItExpires(t *testing.T) {
 		f := o.follow(t)
 		v := verifierOf(t)
 		v.Leeway = -1
-		a := &token.Authenticator{Verifier: v, Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+		a := &token.Authenticator{Verifier: v, Follower: f, Complete: o.Complete, Cache: token.NewCache(f, 64)}
 		c := bearerOf(signed(t))
 		for range 3 {
 			if p, err := a.Authenticate(t.Context(), c); answerOf(p, err) != "usr_1" {
@@ -378,7 +402,7 @@ func TestARevocationBesideTheVerificationIsNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &office{roles: []string{"admin"}}
 		f := o.follow(t)
-		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: token.NewCache(f, 64)}
 		c := bearerOf(signed(t))
 		o.during = func() {
 			if err := f.CatchUp(t.Context(), o.kill(revoke.Session, "ses_1")); err != nil {
@@ -396,9 +420,13 @@ func TestARevocationBesideTheVerificationIsNotMissed(t *testing.T) {
 func TestManyTokensAtOnce(t *testing.T) {
 	o := &office{roles: []string{"admin"}}
 	f := o.follow(t)
-	a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)}
+	doors := []*token.Authenticator{}
+	for _, cache := range caches(f, 64) {
+		doors = append(doors, &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Cache: cache})
+	}
 	var wg sync.WaitGroup
 	for worker := range 8 {
+		a := doors[worker%len(doors)]
 		wg.Go(func() {
 			for i := range testenv.Count(10, 500) {
 				id := fmt.Sprintf("ses_%d_%d", worker, i)
@@ -477,11 +505,14 @@ func BenchmarkAuthenticate(b *testing.B) {
 	o := &office{roles: []string{"admin"}}
 	f := o.follow(b)
 	c := bearerOf(signed(b))
+	kept := token.NewCache(f, 64)
+	kept.InsecureKeepTokens = true
 	for _, bb := range []struct {
 		name  string
-		cache *revoke.Cache[[32]byte, *sallyport.Principal]
+		cache *token.Cache
 	}{
-		{"hit", revoke.NewCache[[32]byte, *sallyport.Principal](f, 64)},
+		{"hit", token.NewCache(f, 64)},
+		{"hit, tokens kept", kept},
 		{"cold", nil},
 	} {
 		a := &token.Authenticator{Verifier: verifierOf(b), Follower: f, Complete: o.Complete, Cache: bb.cache}

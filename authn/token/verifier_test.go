@@ -503,11 +503,14 @@ func TestAKeyForOneAudienceSignsForNoOther(t *testing.T) {
 		{"its own and the issuer, at the issuer", issuer, []string{api, issuer}, false},
 		{"its own and the issuer, at its own", api, []string{api, issuer}, false},
 		{"its own twice", api, []string{api, api}, false},
+		{"its own, where any will do", "", []string{api}, true},
+		{"the issuer, where any will do", "", []string{issuer}, false},
+		{"its own and another, where any will do", "", []string{api, "https://other.example.com"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cl := claims()
 			cl.Audience = c.aud
-			v := &token.Verifier{Issuer: issuer, Audience: c.verifier, Keys: bound}
+			v := &token.Verifier{Issuer: issuer, Audience: c.verifier, InsecureAnyAudience: c.verifier == "", Keys: bound}
 			if _, err := v.Verify(t.Context(), sign(t, k, cl)); (err == nil) != c.ok {
 				t.Errorf("got %v", err)
 			}

@@ -16,16 +16,12 @@ type compiled struct {
 
 func newCompiled(r *Rule, order int) *compiled {
 	c := &compiled{rule: r, order: order, keys: keysOf(r), reads: attributesOf(Principal, r.When, nil)}
-	var when condition
-	if r.When != nil {
-		when = compile(r.When)
-	}
 	principal, resource := r.Principal, r.Resource
 	resource.Type = ""
-	c.full = guarded(scopes(principal, resource), when)
+	c.full = guarded(scopes(principal, resource), r.When)
 	c.rest = c.full
 	if c.keys.scope {
-		c.rest = guarded(scopes(c.keys.without(principal, resource)), when)
+		c.rest = guarded(scopes(c.keys.without(principal, resource)), r.When)
 	}
 	switch {
 	case r.Resource == Scope{}:
@@ -34,7 +30,7 @@ func newCompiled(r *Rule, order int) *compiled {
 	case r.Actions == nil:
 		c.free = always(False)
 	default:
-		c.free = guarded(scopes(principal, Scope{}), when)
+		c.free = guarded(scopes(principal, Scope{}), r.When)
 		if c.free == nil {
 			c.free = neither
 		}
@@ -60,22 +56,16 @@ func (k keys) without(principal, resource Scope) (p, r Scope) {
 	return principal, resource
 }
 
-// guarded compiles a rule's condition behind its scopes. It is nil if there is
-// neither.
-func guarded(scopes []*Expr, when condition) condition {
+// guarded compiles a rule's condition, which may be nil, behind its scopes, as one
+// chain. It is nil if there is neither.
+func guarded(scopes []*Expr, when *Expr) condition {
+	if when != nil {
+		scopes = append(scopes, when)
+	}
 	if len(scopes) == 0 {
-		return when
+		return nil
 	}
-	scope := compile(conjunction(scopes))
-	if when == nil {
-		return scope
-	}
-	return func(env *Env) Truth {
-		if t := scope(env); t != True {
-			return t
-		}
-		return when(env)
-	}
+	return compile(conjunction(scopes))
 }
 
 // fires reports whether the rule applies, as far as the condition given leaves it

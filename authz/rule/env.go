@@ -36,11 +36,6 @@ type Env struct {
 	// Objects that the principal, the resource and the context are made from, if any:
 	// what their types declare is read from them, which is faster.
 	Objects Objects
-
-	// The rules that a set found for an action.
-	set     *Set
-	asked   sallyport.UID
-	indexes []*index
 }
 
 // Objects are what an [Env] is made from: see there. What one of them has, the

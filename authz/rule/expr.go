@@ -128,18 +128,33 @@ type Rule struct {
 
 // A made is what is made of a rule once.
 type made struct {
-	of    *Rule
-	at    string // Source, written
-	whole atomic.Pointer[Expr]
+	of       *Rule
+	decision sallyport.Decision
+	whole    atomic.Pointer[Expr]
+}
+
+func newMade(r *Rule) *made {
+	r.made = nil
+	return &made{of: r, decision: *r.Decision()}
 }
 
 // At is where the rule stands, as messages have it. Of a rule in a [Set] it does
 // not allocate.
 func (r *Rule) At() string {
 	if r.made != nil && r.made.of == r {
-		return r.made.at
+		return r.made.decision.Source
 	}
 	return r.Source.String()
+}
+
+// Decision returns what the rule decides where it does what its effect says. It
+// must not be changed. Of a rule in a [Set] it is always the same, and does not
+// allocate.
+func (r *Rule) Decision() *sallyport.Decision {
+	if r.made != nil && r.made.of == r {
+		return &r.made.decision
+	}
+	return &sallyport.Decision{Allow: r.Effect == Permit, Rule: r.ID, Source: r.Source.String(), Reason: r.Message}
 }
 
 // A File is a policy file: what it is called in messages, and its text.

@@ -7,8 +7,10 @@ import (
 	"github.com/sallyport-auth/sallyport"
 )
 
-// An index finds the rules of one action by type of resource.
+// An index finds the rules that name the same action, or the same group, by type
+// of resource.
 type index struct {
+	every   bool   // they name no action
 	untyped bucket // rules for resources of any type
 	typed   []*bucket
 	byType  map[string]*bucket // of typed, once they are many

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,25 +26,18 @@ type Config struct {
 // to one query. The nil Set has no rules.
 type Set struct {
 	rules   []*Rule
-	actions map[string][]action // by identifier
-	any     []*index            // for an action that no rule names
-}
-
-// An action has the indexes that count for it: its own, those of its groups, and
-// that of the rules for every action.
-type action struct {
-	uid     sallyport.UID
-	indexes []*index
+	actions map[sallyport.UID]*ActionRules // that a rule names, or a group of theirs
+	others  *ActionRules                   // of every other action
 }
 
 // Compile returns the set of the rules. It keeps the slice, which must not
 // change. The error joins all problems: rules that have no id, or one that
 // another rule has.
 func Compile(rules []Rule, c Config) (*Set, error) {
-	s := &Set{rules: make([]*Rule, len(rules)), actions: map[string][]action{}}
+	s := &Set{rules: make([]*Rule, len(rules)), actions: map[sallyport.UID]*ActionRules{}}
 	ids := make(map[string]*Rule, len(rules))
 	named := map[naming]*index{}
-	every := new(index)
+	every := &index{every: true}
 	var problems []error
 	for i := range rules {
 		r := &rules[i]
@@ -53,7 +47,7 @@ func Compile(rules []Rule, c Config) (*Set, error) {
 			continue
 		}
 		ids[r.ID] = r
-		r.made = &made{of: r, at: r.Source.String()}
+		r.made = newMade(r)
 		compiled := newCompiled(r, i)
 		if r.Actions == nil {
 			every.add(compiled)
@@ -92,9 +86,11 @@ type naming struct {
 
 // index collects for each action the indexes that count for it.
 func (s *Set) index(named map[naming]*index, every *index, c Config) {
+	var others []*index
 	if !every.empty() {
-		s.any = []*index{every}
+		others = []*index{every}
 	}
+	s.others = newActionRules(others)
 	add := func(a sallyport.UID) {
 		var found []*index
 		for _, n := range namings(a, c.Actions[a]) {
@@ -103,7 +99,7 @@ func (s *Set) index(named map[naming]*index, every *index, c Config) {
 			}
 		}
 		if found != nil {
-			s.actions[a.ID] = append(s.actions[a.ID], action{a, append(found, s.any...)})
+			s.actions[a] = newActionRules(append(found, others...))
 		}
 	}
 	for a := range c.Actions {
@@ -126,19 +122,6 @@ func namings(a sallyport.UID, groups []sallyport.UID) []naming {
 	return found
 }
 
-// indexes returns those that count for an action.
-func (s *Set) indexes(a sallyport.UID) []*index {
-	if s == nil {
-		return nil
-	}
-	for i := range s.actions[a.ID] {
-		if found := &s.actions[a.ID][i]; found.uid == a {
-			return found.indexes
-		}
-	}
-	return s.any
-}
-
 // Rules returns the rules in the order of their source. The caller must not
 // change them.
 func (s *Set) Rules() []*Rule {
@@ -156,27 +139,12 @@ func (s *Set) Rules() []*Rule {
 // unless the rest of it surely does not hold, as the object that is not there
 // might be one of them; but only if it names the action. One for every action says
 // nothing about actions that have no such object.
-func (s *Set) Forbidden(env *Env) *Rule { return s.first(env, Forbid) }
+func (s *Set) Forbidden(env *Env) *Rule { return s.For(env.Action).Forbidden(env) }
 
 // Permitted returns a rule that permits the query, which it does where its
 // condition surely holds, or nil. Like [Set.Forbidden] it chooses among several,
 // and leaves the other effect out of account.
-func (s *Set) Permitted(env *Env) *Rule { return s.first(env, Permit) }
-
-func (s *Set) first(env *Env, effect Effect) *Rule {
-	if s == nil {
-		return nil
-	}
-	if env.set != s || env.asked != env.Action { // whoever asks for both effects finds them once
-		env.set, env.asked, env.indexes = s, env.Action, s.indexes(env.Action)
-	}
-	for _, x := range env.indexes {
-		if r := x.first(env, effect); r != nil {
-			return r
-		}
-	}
-	return nil
-}
+func (s *Set) Permitted(env *Env) *Rule { return s.For(env.Action).Permitted(env) }
 
 // Actions returns the actions that some rule names, and those in groups that one
 // names, by type and identifier: of all others it is known that the same rules
@@ -185,26 +153,11 @@ func (s *Set) Actions() []sallyport.UID {
 	if s == nil {
 		return nil
 	}
-	var found []sallyport.UID
-	for _, same := range s.actions {
-		for _, a := range same {
-			found = append(found, a.uid)
-		}
-	}
+	found := slices.Collect(maps.Keys(s.actions))
 	slices.SortFunc(found, func(a, b sallyport.UID) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
 	})
 	return found
-}
-
-// MayForbid reports whether any rule forbids the action on some resource.
-func (s *Set) MayForbid(action sallyport.UID) bool {
-	for _, x := range s.indexes(action) {
-		if x.effects[Forbid] {
-			return true
-		}
-	}
-	return false
 }
 
 // Candidates returns the rules that could apply to some resource of a type and to
@@ -219,7 +172,7 @@ func (s *Set) Candidates(action sallyport.UID, resourceType string) []*Rule {
 
 func (s *Set) candidates(action sallyport.UID, resourceType string) []*compiled {
 	var found []*compiled
-	for _, x := range s.indexes(action) {
+	for _, x := range s.For(action).parts() {
 		for b := range x.of(resourceType) {
 			found = append(found, b.rules...)
 		}
@@ -231,14 +184,7 @@ func (s *Set) candidates(action sallyport.UID, resourceType string) []*compiled 
 // Mentions reports whether a candidate reads the principal's attribute attr, so
 // that another value of it might change a decision.
 func (s *Set) Mentions(action sallyport.UID, resourceType, attr string) bool {
-	for _, x := range s.indexes(action) {
-		for b := range x.of(resourceType) {
-			if b.reads[attr] {
-				return true
-			}
-		}
-	}
-	return false
+	return s.For(action).Mentions(resourceType, attr)
 }
 
 // A Result is all that the rules say of a query, as Cedar reports it.

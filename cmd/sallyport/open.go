@@ -205,14 +205,15 @@ func (p *program) logger(c *config.Config, least slog.Level) *slog.Logger {
 }
 
 // checkArgument refuses a password where every user of the machine can see it.
-func checkArgument(database string) error {
-	u, err := url.Parse(database)
+func checkArgument(flag, key, text string) error {
+	u, err := url.Parse(text)
 	if err != nil {
 		return nil // the settings say what is wrong with it
 	}
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
-		return misused("--database: every user of this machine could read the password there; " +
-			"put the URL into SALLYPORT_STORE__DATABASE, into a file that SALLYPORT_STORE__DATABASE_FILE names, or into the configuration")
+		variable := config.Variable(key)
+		return misused("%s: every user of this machine could read the password there; "+
+			"put the URL into %s, into a file that %s_FILE names, or into the configuration", flag, variable, variable)
 	}
 	return nil
 }

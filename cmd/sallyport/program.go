@@ -138,7 +138,7 @@ func (p *program) settings(more map[string]string) (*config.Config, error) {
 		given["store.data"] = p.Data
 	}
 	if p.Database != "" {
-		if err := checkArgument(p.Database); err != nil {
+		if err := checkArgument("--database", "store.database", p.Database); err != nil {
 			return nil, err
 		}
 		given["store.database"] = p.Database

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server"
 	"github.com/sallyport-auth/sallyport/server/setup"
+	"github.com/sallyport-auth/sallyport/store/redis"
 )
 
 type serve struct {
@@ -24,6 +25,7 @@ type serve struct {
 	BaseURL      string `name:"base-url" placeholder:"URL" help:"How people reach the server, such as https://id.example.com. Default: the address it listens on."`
 	TLSCert      string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM), read again when it changes."`
 	TLSKey       string `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	Redis        string `placeholder:"URL" help:"Redis or Valkey that the nodes on one database share, such as redis://host."`
 	InsecureHTTP bool   `name:"insecure-http" help:"Serve plain http outside loopback: passwords and tokens can be read on the way."`
 }
 
@@ -37,6 +39,7 @@ func (s *serve) flags() map[string]string {
 	given := map[string]string{}
 	for key, value := range map[string]string{
 		"server.addr": s.Addr, "server.base_url": s.BaseURL, "server.tls_cert": s.TLSCert, "server.tls_key": s.TLSKey,
+		"redis.url": s.Redis,
 	} {
 		if value != "" {
 			given[key] = value
@@ -51,6 +54,9 @@ func (s *serve) flags() map[string]string {
 // Run serves until ctx ends. The listener comes first, because the address is
 // part of what is served; then the lock; then whatever is made.
 func (s *serve) Run(ctx context.Context, p *program) error {
+	if err := checkArgument("--redis", "redis.url", s.Redis); err != nil {
+		return err
+	}
 	c, err := p.settings(s.flags())
 	if err != nil {
 		return err
@@ -86,6 +92,7 @@ type node struct {
 	listener    net.Listener
 	certificate *certificate // nil = plain http
 	store       account.Store
+	redis       *redis.Client // nil = none
 }
 
 // listen takes the address, and completes the base URL by it.
@@ -148,15 +155,29 @@ func (n *node) open(ctx context.Context) (err error) {
 	if n.store, err = openStore(ctx, n.config, migrateSchema); err != nil {
 		return err
 	}
-	n.Server, err = server.Open(ctx, serverConfig(n.config, n.store, n.log))
+	settings := serverConfig(n.config, n.store, n.log)
+	if url := n.config.Redis.URL; url != "" {
+		if n.redis, err = redis.Open(ctx, redis.Config{URL: url, Log: n.log}); err != nil {
+			return errors.Join(err, n.store.Close())
+		}
+		settings.Shared = n.redis
+	}
+	n.Server, err = server.Open(ctx, settings)
 	if err != nil {
-		return errors.Join(err, n.store.Close())
+		return errors.Join(err, n.closeStores())
 	}
 	n.MountRoot()
 	return nil
 }
 
-func (n *node) close() error { return errors.Join(n.Server.Close(), n.store.Close()) }
+func (n *node) close() error { return errors.Join(n.Server.Close(), n.closeStores()) }
+
+func (n *node) closeStores() error {
+	if n.redis == nil {
+		return n.store.Close()
+	}
+	return errors.Join(n.redis.Close(), n.store.Close())
+}
 
 // Limits on connections, so that slow or greedy clients cost little.
 const (

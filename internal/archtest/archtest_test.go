@@ -73,6 +73,7 @@ func TestCheck(t *testing.T) {
 		{"the verifier does not know accounts", "verifier/p.go", importing("S/account"), layer},
 		{"a user's test links no driver", "sallytest/p.go", importing("S/store/sqlite"), layer},
 		{"an example uses no internal package", "examples/bulletin/p.go", importing("S/internal/secret"), layer},
+		{"the benchmarks' command measures from outside", "bench/p.go", importing("S/authz"), layer},
 		{"an internal package knows no feature", "internal/secret/p.go", importing("S/account"), layer},
 		{"a new folder needs a layer", "helpers/p.go", importing("fmt"), layer},
 		{"a test may import what it needs", "authn/session/p_test.go", importing("S/store/sqlite"), clean},
@@ -159,9 +160,9 @@ func TestCheckFollowsTheVerifiersImports(t *testing.T) {
 
 func TestCheckLeavesNestedModulesAlone(t *testing.T) {
 	expect(t, fstest.MapFS{
-		"go.mod":       {Data: []byte(goMod)},
-		"bench/go.mod": {Data: []byte("module example.com/bench\n")},
-		"bench/p.go":   {Data: []byte(importing("github.com/lib/pq"))},
+		"go.mod":              {Data: []byte(goMod)},
+		"bench/rivals/go.mod": {Data: []byte("module example.com/bench/rivals\n")},
+		"bench/rivals/p.go":   {Data: []byte(importing("github.com/lib/pq"))},
 	}, "")
 }
 

@@ -60,6 +60,8 @@ var layers = []layer{
 	{"examples/**", []string{".", "account/**", "authn/**", "authz/**", "revoke", "limit", "audit", "verifier/**", "store/**",
 		"server/**", "sallytest"}, anyModule, "an example uses what a user can use: no internal package, no cmd"},
 
+	{"bench/**", nil, nil, "it measures the tree from outside, by go test: standard library only"},
+
 	{"internal/sqldb/**", append([]string{"store"}, features...), nil,
 		"the statements are shared by two back ends, so they know neither driver"},
 	{"internal/testdb/**", []string{"internal/testenv"}, []string{"github.com/jackc/pgx/v5"},
@@ -100,17 +102,17 @@ var bans = []ban{
 		"github.com/alecthomas/kong", "github.com/pelletier/go-toml", "github.com/BurntSushi/toml",
 		"github.com/prometheus", "go.opentelemetry.io",
 	}, []string{"cmd/**"}, false, "they sit behind small seams, so that a user's program brings its own"},
-	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**"}, false,
+	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**", "bench"}, false,
 		"package flag has one global set, and it is the user's program's"},
 	{"testing in a program", []string{"testing"}, []string{
-		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/sqldb/sqltest",
+		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/load", "internal/sqldb/sqltest",
 	}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
-		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/store/storetest", modulePath + "/sallytest",
+		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/store/storetest", modulePath + "/sallytest",
 		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform",
-	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest"}, false, "only tests import what is made for tests"},
+	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
 	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres", "./revoke/reader.go"}, false,
@@ -141,15 +143,15 @@ type use struct {
 }
 
 var uses = []use{
-	{"environment", "os", environment, readers, "only cmd reads the environment; a library is told by its caller"},
-	{"environment through syscall", "syscall", environment, readers, "only cmd reads the environment; a library is told by its caller"},
+	{"environment", "os", environment, readers, "only programs read the environment; a library is told by its caller"},
+	{"environment through syscall", "syscall", environment, readers, "only programs read the environment; a library is told by its caller"},
 	{"401 and 403", "net/http", []string{"StatusUnauthorized", "StatusForbidden"}, answers,
 		"only the Gate and the problem writer refuse; every other handler returns an error. Comparing with them is allowed"},
 }
 
 var (
 	environment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Clearenv"}
-	readers     = []string{"cmd/**", "internal/testdb/**", "internal/testenv"}
+	readers     = []string{"cmd/**", "examples/microservices/**", "internal/testdb/**", "internal/testenv"}
 	// answers are the files of the root package that make a refusal: the Gate, its check of the origin, and the problem writer.
 	answers = []string{"./gate*.go", "./origin.go", "./problem*.go", "./answer*.go", "./challenge*.go"}
 )

@@ -3,10 +3,12 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -83,14 +85,11 @@ func (w *where) in(column string, values []string) {
 }
 
 // On asks for each resource and each kind of grantee by the whole key but the
-// permission, all in one statement.
+// permission, all in one statement. Which of the few rows have expired is seen
+// here: to ask for it would cost as much as one more part of the key.
 func (s grants) On(ctx context.Context, resources []sallyport.UID, grantees []authz.Grantee, now time.Time) ([]authz.Grant, error) {
-	q := lookup{byID: true, kinds: byKind(grantees)}
-	for i, r := range resources {
-		if storable(r.Type) && storable(r.ID) && !slices.Contains(resources[:i], r) {
-			q.places = append(q.places, r)
-		}
-	}
+	q := &lookup{byID: true, places: distinct(resources)}
+	q.sortOut(grantees)
 	return q.run(ctx, s.db, now, 0)
 }
 
@@ -98,8 +97,31 @@ func (s grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType s
 	if limit <= 0 || !storable(resourceType) {
 		return nil, nil
 	}
-	q := lookup{kinds: byKind(grantees), places: []sallyport.UID{{Type: resourceType}}}
+	q := &lookup{places: []sallyport.UID{{Type: resourceType}}}
+	q.sortOut(grantees)
 	return q.run(ctx, s.db, now, limit)
+}
+
+// distinct returns the resources that may be in a row, each once. It changes
+// nothing, and copies only where it leaves something out.
+func distinct(resources []sallyport.UID) []sallyport.UID {
+	counts := func(i int) bool {
+		r := resources[i]
+		return storable(r.Type) && storable(r.ID) && !slices.Contains(resources[:i], r)
+	}
+	for i := range resources {
+		if counts(i) {
+			continue
+		}
+		found := slices.Clone(resources[:i])
+		for j := i + 1; j < len(resources); j++ {
+			if counts(j) {
+				found = append(found, resources[j])
+			}
+		}
+		return found
+	}
+	return resources
 }
 
 // A kind is the grantees of one kind, by id.
@@ -108,47 +130,78 @@ type kind struct {
 	ids  []string
 }
 
-// byKind sorts grantees out. Text that cannot be stored is in no row. The number
-// of ids of a kind is a power of two, with one of them repeated: few statements are
-// enough for all numbers, because each connection keeps those that it has seen.
-func byKind(grantees []authz.Grantee) (kinds []kind) {
-	for _, g := range grantees {
-		if !storable(g.ID) || !storable(string(g.Kind)) {
-			continue
-		}
-		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == g.Kind })
-		if i < 0 {
-			i, kinds = len(kinds), append(kinds, kind{name: g.Kind})
-		}
-		kinds[i].ids = append(kinds[i].ids, g.ID)
-	}
-	for i := range kinds {
-		ids := &kinds[i].ids
-		for n := len(*ids); n&(n-1) != 0; n++ {
-			*ids = append(*ids, (*ids)[0])
-		}
-	}
-	return kinds
-}
-
 // A lookup asks for live grants in several places at once, each a range of an
 // index: neither database finds its way through an OR of them all.
 type lookup struct {
 	byID   bool            // places are objects, not types
 	places []sallyport.UID // of one type, if not byID
 	kinds  []kind
+
+	room struct { // for the commonest: a principal, an organization and some roles
+		kinds [3]kind
+		ids   [1]string
+	}
+	row  struct{ text, resource, grantee string } // that is scanned
+	dest [3]any                                   // into row
 }
 
-func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) ([]authz.Grant, error) {
+// sortOut sorts grantees out by kind. Text that cannot be stored is in no row. The
+// number of ids of a kind is a power of two, with one of them repeated: few
+// statements are enough for all numbers, because each connection keeps those that
+// it has seen.
+func (q *lookup) sortOut(grantees []authz.Grantee) {
+	q.kinds = q.room.kinds[:0]
+	for _, g := range grantees {
+		if !storable(g.ID) || !storable(string(g.Kind)) {
+			continue
+		}
+		i := slices.IndexFunc(q.kinds, func(k kind) bool { return k.name == g.Kind })
+		if i < 0 {
+			i, q.kinds = len(q.kinds), append(q.kinds, kind{name: g.Kind})
+		}
+		if i == 0 && q.kinds[0].ids == nil {
+			q.kinds[0].ids = q.room.ids[:0]
+		}
+		q.kinds[i].ids = append(q.kinds[i].ids, g.ID)
+	}
+	for i := range q.kinds {
+		ids := &q.kinds[i].ids
+		for n := len(*ids); n&(n-1) != 0; n++ {
+			*ids = append(*ids, (*ids)[0])
+		}
+	}
+}
+
+// run returns at most limit grants, 0 = all.
+func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) (found []authz.Grant, err error) {
 	if len(q.places) == 0 || len(q.kinds) == 0 {
 		return nil, nil
 	}
-	return list(ctx, d, q.scan, q.text(limit > 0), q.args(now, limit)...)
+	to := q.into()
+	err = d.look(ctx, q.text(), q.args(now, limit), func(r scanner) error {
+		if err := r.Scan(to...); err != nil {
+			return err
+		}
+		g, err := q.grant()
+		if err == nil && g.Live(now) {
+			found = append(found, g)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
-// args are now, the places, the kinds and the limit, each value once.
+// args are the places and the kinds, each value once; and if what is asked for is
+// limited, now and the limit.
 func (q *lookup) args(now time.Time, limit int) []any {
-	args := append(make([]any, 0, 16), ms(now))
+	n := 2*len(q.places) + 2
+	for _, k := range q.kinds {
+		n += 1 + len(k.ids)
+	}
+	args := make([]any, 0, n)
 	for _, r := range q.places {
 		args = append(args, r.Type)
 		if q.byID {
@@ -161,65 +214,87 @@ func (q *lookup) args(now time.Time, limit int) []any {
 			args = append(args, id)
 		}
 	}
-	if limit > 0 {
-		args = append(args, int64(limit))
+	if !q.byID {
+		args = append(args, ms(now), int64(limit))
 	}
 	return args
 }
 
+// A shape is all that the text of a lookup depends on.
+type shape struct {
+	byID   bool
+	places int
+	ids    [3]int // of each kind
+}
+
+// texts are those of shapes that were asked for, copied to add one.
+var (
+	texts       atomic.Pointer[map[shape]string]
+	addingTexts sync.Mutex
+)
+
 // text returns the statement, of which there is one for each shape of a lookup.
-func (q *lookup) text(limited bool) string {
-	shape := [5]int{len(q.places), 0, 0, 0, 0}
-	if limited {
-		shape[4] = 1
-	}
-	if len(q.places) > 8 || len(q.kinds) > 3 {
-		return q.write(limited)
+func (q *lookup) text() string {
+	s := shape{byID: q.byID, places: len(q.places)}
+	if s.places > 8 || len(q.kinds) > len(s.ids) {
+		return q.write()
 	}
 	for i, k := range q.kinds {
-		shape[1+i] = len(k.ids)
+		s.ids[i] = len(k.ids)
 	}
-	if text, ok := lookups.Load(shape); ok {
-		return text.(string)
+	if known := texts.Load(); known != nil {
+		if text, ok := (*known)[s]; ok {
+			return text
+		}
 	}
-	text := q.write(limited)
-	lookups.Store(shape, text)
+	addingTexts.Lock()
+	defer addingTexts.Unlock()
+	text, more := q.write(), map[shape]string{}
+	if known := texts.Load(); known != nil {
+		maps.Copy(more, *known)
+	}
+	more[s] = text
+	texts.Store(&more)
 	return text
 }
 
-// lookups are texts by shape. Only On is not limited, only Of is.
-var lookups sync.Map
-
 // write writes an arm for each place and kind. What an arm knows anyway is in no
-// column: a number says which arm it was.
-func (q *lookup) write(limited bool) string {
-	columns, width := `permission, created_at, expires_at`, 1
+// column: a number says which arm it was. All that is not text is one column with
+// the permission, because each column costs as much as a part of the key.
+func (q *lookup) write() string {
+	columns, width := `%d || ' ' || created_at || ' ' || expires_at || ' ' || permission AS g`, 1
 	if q.byID {
 		width = 2
 	} else {
 		columns += `, resource_id`
 	}
 	if !q.alone() {
-		columns += `, subject_id, %d`
+		columns += `, subject_id`
+	}
+	first := 1 + len(q.places)*width // of the kinds
+	now := first
+	for _, k := range q.kinds {
+		now += 1 + len(k.ids)
 	}
 	var arms []string
-	var arg int
 	for i := range q.places {
-		place := fmt.Sprintf(`resource_type = $%d`, 2+i*width)
+		place, arg := fmt.Sprintf(`resource_type = $%d`, 1+i*width), first
 		if q.byID {
-			place += fmt.Sprintf(` AND resource_id = $%d`, 3+i*width)
+			place += fmt.Sprintf(` AND resource_id = $%d`, 2+i*width)
 		}
-		arg = 2 + len(q.places)*width
 		for _, k := range q.kinds {
-			arms = append(arms, `SELECT `+strings.Replace(columns, `%d`, strconv.Itoa(len(arms)), 1)+fmt.Sprintf(` FROM sallyport_grants
-				WHERE %s AND subject_type = $%d AND subject_id %s AND (expires_at = 0 OR expires_at > $1)`,
-				place, arg, among(arg+1, len(k.ids))))
+			arm := fmt.Sprintf(`SELECT `+columns+` FROM sallyport_grants WHERE %s AND subject_type = $%d AND subject_id %s`,
+				len(arms), place, arg, among(arg+1, len(k.ids)))
+			if !q.byID {
+				arm += fmt.Sprintf(` AND (expires_at = 0 OR expires_at > $%d)`, now)
+			}
+			arms = append(arms, arm)
 			arg += 1 + len(k.ids)
 		}
 	}
 	text := strings.Join(arms, ` UNION ALL `)
-	if limited {
-		text += fmt.Sprintf(` LIMIT $%d`, arg)
+	if !q.byID {
+		text += fmt.Sprintf(` LIMIT $%d`, now+1)
 	}
 	return text
 }
@@ -236,25 +311,39 @@ func among(first, n int) string {
 	return "IN (" + strings.Join(places, ", ") + ")"
 }
 
-func (q *lookup) scan(r scanner) (g authz.Grant, err error) {
-	var arm, created, expires int64
-	var id string
-	g.Permissions = make([]string, 1)
-	to := append(make([]any, 0, 6), &g.Permissions[0], &created, &expires)
+// into returns where the columns of a row go.
+func (q *lookup) into() []any {
+	to := append(q.dest[:0], &q.row.text)
 	if !q.byID {
-		to = append(to, &id)
+		to = append(to, &q.row.resource)
 	}
-	if g.Grantee.ID = q.kinds[0].ids[0]; !q.alone() {
-		to = append(to, &g.Grantee.ID, &arm)
+	if !q.alone() {
+		to = append(to, &q.row.grantee)
 	}
-	if err := r.Scan(to...); err != nil {
-		return g, err
+	return to
+}
+
+// grant returns the grant of the row that was scanned.
+func (q *lookup) grant() (g authz.Grant, err error) {
+	text := q.row.text
+	var numbers [3]int64 // of the arm, and when it was created and expires
+	for i := range numbers {
+		var number string
+		number, text, _ = strings.Cut(text, " ")
+		if numbers[i], err = strconv.ParseInt(number, 10, 64); err != nil {
+			return g, err
+		}
 	}
-	g.Resource, g.Grantee.Kind = q.places[int(arm)/len(q.kinds)], q.kinds[int(arm)%len(q.kinds)].name
+	arm := int(numbers[0])
+	k := &q.kinds[arm%len(q.kinds)]
+	g.Resource, g.Grantee = q.places[arm/len(q.kinds)], authz.Grantee{Kind: k.name, ID: k.ids[0]}
 	if !q.byID {
-		g.Resource.ID = id
+		g.Resource.ID = q.row.resource
 	}
-	g.CreatedAt, g.ExpiresAt = at(created), at(expires)
+	if !q.alone() {
+		g.Grantee.ID = q.row.grantee
+	}
+	g.CreatedAt, g.ExpiresAt, g.Permissions = at(numbers[1]), at(numbers[2]), []string{text}
 	return g, nil
 }
 

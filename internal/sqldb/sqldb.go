@@ -34,6 +34,16 @@ type Rows interface {
 	Close() error
 }
 
+// A Row is a row of a query.
+type Row interface{ Scan(dest ...any) error }
+
+// A Looker is a [Conn] that reads in a cheaper way, too.
+type Looker interface {
+	// Look calls f for every row of a query, before it returns. Rows are scanned into
+	// int64, string and []byte alone.
+	Look(ctx context.Context, stmt string, args []any, f func(Row) error) error
+}
+
 // NewTx returns the stores of all features, bound to the transaction of c.
 func NewTx(c Conn) account.Tx {
 	d := &db{c}
@@ -79,8 +89,7 @@ func (d *db) one(ctx context.Context, stmt string, args []any, dest ...any) (boo
 	return found && err == nil, err
 }
 
-// A scanner is a row.
-type scanner interface{ Scan(dest ...any) error }
+type scanner = Row
 
 // each calls f for every row of a query. Text that cannot be stored is in no row:
 // a look-up by it finds nothing. An INSERT checks its text before.
@@ -99,6 +108,18 @@ func (d *db) each(ctx context.Context, stmt string, args []any, f func(scanner) 
 		}
 	}
 	return rows.Err()
+}
+
+// look is like each for what scans into nothing but int64, string and []byte.
+func (d *db) look(ctx context.Context, stmt string, args []any, f func(scanner) error) error {
+	l, ok := d.conn.(Looker)
+	switch {
+	case !ok:
+		return d.each(ctx, stmt, args, f)
+	case checkText(args) != nil:
+		return nil
+	}
+	return l.Look(ctx, stmt, args, f)
 }
 
 // list returns what scan makes of every row, nil if there is none.

@@ -89,6 +89,25 @@ func (c *Cluster) Stop() error {
 	return c.server.stop()
 }
 
+// Crash kills one of the processes that serve connections. PostgreSQL then ends all the others, because what they share may
+// be damaged, recovers from its log as after a power cut, and takes connections again a moment later.
+func (c *Cluster) Crash() error {
+	db, err := sql.Open("pgx", c.DSN())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var pid int
+	if err := db.QueryRow("SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		return err
+	}
+	victim, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return victim.Kill()
+}
+
 func (c *Cluster) ping() error {
 	db, err := sql.Open("pgx", c.DSN())
 	if err != nil {

@@ -104,14 +104,14 @@ type server struct {
 // folder. The other end of its standard input is held by the process that wants the server, so the kernel tells the keeper
 // when that process is gone, however it went. File descriptor 3 is the locked folder: it stays open, and so locked, while the
 // keeper or its watcher lives; the server itself does not get it. SIGINT makes PostgreSQL disconnect everybody and stop, and
-// Redis stop.
+// Redis stop; SIGCONT lets one notice that was frozen.
 const keeper = `
 dir=$1
 shift
 exec 4<&0
 "$@" </dev/null >"$dir/log" 2>&1 3<&- 4<&- &
 server=$!
-{ read -r _ <&4; kill -INT "$server"; } &
+{ read -r _ <&4; kill -INT "$server"; kill -CONT "$server"; } &
 watcher=$!
 wait "$server"
 kill "$watcher" 2>/dev/null

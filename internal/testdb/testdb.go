@@ -44,6 +44,22 @@ func PostgresDurable(t testing.TB, key string, migrate func(ctx context.Context,
 	return database(t, durable, key, migrate)
 }
 
+// PostgresCluster returns a cluster that only this test uses, for what would disturb others: a crash. It stops when the test
+// ends.
+func PostgresCluster(t testing.TB, d Durability) *Cluster {
+	t.Helper()
+	c, err := StartCluster(d)
+	if err != nil {
+		unavailable(t, err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Errorf("testdb: stopping PostgreSQL: %v", err)
+		}
+	})
+	return c
+}
+
 // fast and durable are the clusters of this process, opened at the first use and stopped when the process is gone.
 var (
 	fast = sync.OnceValues(func() (*admin, error) {

@@ -3,6 +3,7 @@
 package testdb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,3 +27,6 @@ var errSwept = fmt.Errorf("folders cannot be locked on %s", runtime.GOOS)
 func lockFolder(string) (*os.File, error) { return nil, errNotInstalled }
 
 func tryLock(string) (*os.File, error) { return nil, errNotInstalled }
+
+func freeze(int) error { return errors.ErrUnsupported }
+func thaw(int) error   { return errors.ErrUnsupported }

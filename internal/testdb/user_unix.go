@@ -87,3 +87,6 @@ func flock(dir string, how int) (*os.File, error) {
 	}
 	return f, nil
 }
+
+func freeze(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
+func thaw(pid int) error   { return syscall.Kill(pid, syscall.SIGCONT) }

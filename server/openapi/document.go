@@ -222,7 +222,12 @@ func (d *document) operation(tag string, o *operation, door sallyport.Route) {
 		if out.Responses.has(status) { // the operation has an answer of its own
 			continue
 		}
-		*d.Components.Responses.at(name) = responseOf(group)
+		refused := responseOf(group)
+		if o.oauth && group[0] == invalidRequest {
+			name = "OAuth" + name
+			refused = mistaken(refused)
+		}
+		*d.Components.Responses.at(name) = refused
 		*out.Responses.at(status) = response{Ref: "#/components/responses/" + name}
 	}
 	d.Paths.at(path).add(method, out)
@@ -268,6 +273,10 @@ func (o *operation) requestBody() *requestBody {
 		return nil
 	}
 	out := &requestBody{Required: len(o.body.Required)+len(o.body.OneOf) > 0}
+	if o.oauth {
+		out.Content.add("application/x-www-form-urlencoded", media{o.body})
+		return out
+	}
 	out.Content.add("application/json", media{o.body})
 	if o.form {
 		out.Content.add("application/x-www-form-urlencoded", media{o.body})
@@ -307,7 +316,7 @@ func (o *operation) securityBehind(door sallyport.Route) *[]security {
 // that any request can get.
 func (o *operation) refusalsBehind(door sallyport.Route) []refusal {
 	all := append(slices.Clone(o.refuses), invalidRequest, unavailable)
-	if o.body != nil {
+	if o.body != nil && !o.oauth {
 		all = append(all, tooLarge, wrongType)
 	}
 	if !door.NoCookie && !strings.HasPrefix(door.Pattern, "GET ") {

@@ -9,6 +9,14 @@ var ownAccount = group{
 			answers: []answer{shows(200, ref("Me"), "The caller, as both doors see it.")},
 		},
 		{
+			route: "GET {base}/events", id: "events", summary: "Be told what changes for me",
+			says: "Server-sent events, for an EventSource. `hello` begins the stream: read then what you show. `roles`: your roles, plan or organization changed, " +
+				"read `me` and `abilities` anew. `policy`: role definitions or rules changed, read `abilities` anew. `signed_out`: your session or key has ended, and the " +
+				"stream ends with it. The data of each is `{}`, and each is in force when it is told. A stream that ends without a word is to be opened again.",
+			answers: []answer{{status: 200, says: "The stream. It does not end by itself.", kind: "text/event-stream", schema: &text}},
+			refuses: []refusal{rateLimited},
+		},
+		{
 			route: "GET {base}/sessions", id: "ownSessions", summary: "List your sessions", scope: "account:read",
 			answers: []answer{shows(200, pageOf(ref("OwnSession")), "The sessions.")},
 		},

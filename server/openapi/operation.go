@@ -28,6 +28,7 @@ type operation struct {
 	headers []parameter // that the request may carry
 	body    *schema     // nil: none is read
 	form    bool        // a page may post it as a form, and is answered with the next page
+	oauth   bool        // the body is a form, and mistakes in it are answered as RFC 6749 §5.2 has it
 	accepts []security  // in place of what the door says
 	answers []answer    // the good ones, best first
 	refuses []refusal   // those of the handler; see refusal.go

@@ -107,3 +107,12 @@ func headersOf(status int) ordered[string] {
 	}
 	return nil
 }
+
+// mistaken adds how an OAuth endpoint answers a mistake in its form. What the doors
+// refuse is a problem there, too.
+func mistaken(r response) response {
+	problem := ref("OAuthError")
+	r.Description += "\n\nA mistake in the parameters is answered as RFC 6749 §5.2 has it."
+	r.Content.add("application/json", media{&problem})
+	return r
+}

@@ -20,3 +20,6 @@ func (db *DB) TransactPlainly(ctx context.Context, f func(sqldb.Conn) error) err
 		return f(c)
 	})
 }
+
+// SetQuiet sets how long a connection that listens may say nothing.
+func (db *DB) SetQuiet(d time.Duration) { db.quiet = d }

@@ -10,6 +10,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -50,7 +51,10 @@ func (c *Config) maxConns() int {
 
 // A DB is a pool of connections to one database. It is safe for concurrent use.
 type DB struct {
-	pool *sql.DB
+	pool   *sql.DB
+	config *pgx.ConnConfig
+	node   string        // what this node is called on the channel
+	quiet  time.Duration // see the constant
 
 	mu     sync.Mutex
 	closed bool
@@ -100,7 +104,7 @@ func connect(ctx context.Context, c Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(oneLine(err), pool.Close())
 	}
-	return &DB{pool: pool}, nil
+	return &DB{pool: pool, config: config, node: rand.Text(), quiet: quiet}, nil
 }
 
 // tune refuses a database that cannot hold every text, and makes a commit wait

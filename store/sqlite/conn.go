@@ -17,14 +17,16 @@ const maxStmts = 256
 type conn struct {
 	sql   *sql.Conn
 	stmts map[string]*sql.Stmt
+	looks looks
 }
 
-func newConn(c *sql.Conn) *conn { return &conn{c, map[string]*sql.Stmt{}} }
+func newConn(c *sql.Conn) *conn { return &conn{sql: c, stmts: map[string]*sql.Stmt{}} }
 
 func (c *conn) close() error {
 	for _, s := range c.stmts {
 		s.Close() // its error is that of the connection, which is closed next
 	}
+	c.looks.close(c.sql)
 	return c.sql.Close()
 }
 

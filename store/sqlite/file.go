@@ -18,7 +18,7 @@ import (
 	sqlite3lib "modernc.org/sqlite/lib"
 )
 
-const driver = "sqlite" // of modernc.org/sqlite
+const driverName = "sqlite" // of modernc.org/sqlite
 
 // applicationID marks the file as ours: "Sprt" in its header.
 const applicationID = 0x53707274
@@ -42,7 +42,7 @@ func openFile(ctx context.Context, path string, create bool) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := sql.Open(driver, dsn(abs))
+	pool, err := sql.Open(driverName, dsn(abs))
 	if err != nil {
 		return nil, err
 	}

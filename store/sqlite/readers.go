@@ -20,7 +20,7 @@ type readers struct {
 }
 
 func openReaders(ctx context.Context, path string, n int) (*readers, error) {
-	pool, err := sql.Open(driver, readerDSN(path))
+	pool, err := sql.Open(driverName, readerDSN(path))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,11 @@ func (r *readers) acquire(ctx context.Context) (*conn, error) {
 	select {
 	case <-r.closed:
 		return nil, store.ErrClosed
+	default:
+	}
+	select { // most often there is one, and to ask for that alone is cheaper
+	case c := <-r.idle:
+		return c, nil
 	default:
 	}
 	select {

@@ -87,7 +87,7 @@ func (c Config) open(ctx context.Context, f *file) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	read, err := sql.Open(driver, readerDSN(f.path))
+	read, err := sql.Open(driverName, readerDSN(f.path))
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}

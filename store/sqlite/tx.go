@@ -40,6 +40,14 @@ func (v *view) Query(ctx context.Context, text string, args ...any) (sqldb.Rows,
 	return v.conn.Query(ctx, text, args...)
 }
 
+// Look implements sqldb.Looker.
+func (v *view) Look(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
+	if err := v.check(ctx); err != nil {
+		return err
+	}
+	return v.conn.Look(ctx, text, args, f)
+}
+
 // A turn is the writer while one caller has it.
 type turn struct {
 	w    *writer
@@ -84,6 +92,16 @@ func (t *turn) Query(ctx context.Context, text string, args ...any) (sqldb.Rows,
 	r, err := t.w.conn.Query(ctx, text, args...)
 	t.note(err)
 	return r, err
+}
+
+// Look implements sqldb.Looker.
+func (t *turn) Look(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
+	if err := t.check(ctx); err != nil {
+		return err
+	}
+	err := t.w.conn.Look(ctx, text, args, f)
+	t.note(err)
+	return err
 }
 
 func (t *turn) end() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/store/redis"
 )
 
 // check returns what is wrong with settings that are each well-formed.
@@ -21,6 +22,11 @@ func check(c *Config) (problems []string) {
 	}
 	if c.Server.TLSCert != "" && c.Server.BaseURL != "" && !https {
 		report("server.base_url: with a certificate it must be an https address")
+	}
+	if c.Redis.URL != "" {
+		if err := redis.CheckURL(c.Redis.URL); err != nil {
+			report("redis.url: %s", err)
+		}
 	}
 	if err := c.Hashing().Validate(); err != nil {
 		report("password: the costs do not fit: %s", oneLine(err))

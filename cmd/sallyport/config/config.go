@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Server   Server
 	Store    Store
+	Redis    Redis
 	Service  Service
 	Session  Session
 	Token    Token
@@ -52,6 +53,11 @@ type Server struct {
 type Store struct {
 	Data     string // folder
 	Database string // PostgreSQL; "" = SQLite in Data
+}
+
+// Redis is what several nodes share besides the database.
+type Redis struct {
+	URL string // "" = none
 }
 
 // Service is what people see and get.

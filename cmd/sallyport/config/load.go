@@ -236,7 +236,7 @@ func (l *loader) findVariable(name string) (*Setting, string) {
 func (l *loader) hintVariable(name string) string {
 	near := nearest.Name(strings.TrimPrefix(name, prefix), func(yield func(string) bool) {
 		for key := range l.keys() {
-			if !yield(strings.TrimPrefix(variable(key), prefix)) {
+			if !yield(strings.TrimPrefix(Variable(key), prefix)) {
 				return
 			}
 		}

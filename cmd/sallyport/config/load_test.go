@@ -147,6 +147,10 @@ func TestProblemsNameTheKeyAndTheWayOut(t *testing.T) {
 			[]string{`SALLYPORT_STORE__DATABASE_FILE: open nowhere: file does not exist`}},
 		{"secret is not repeated", "", []string{"SALLYPORT_STORE__DATABASE=mysql://ann:hunter2@db"}, nil,
 			[]string{`SALLYPORT_STORE__DATABASE: expected the URL of a PostgreSQL database such as "postgres://host/name", got something else`}},
+		{"no URL of a Redis", "", []string{"SALLYPORT_REDIS__URL=http://ann:hunter2@cache"}, nil,
+			[]string{`redis.url: the URL of Redis must begin with redis:// or rediss://`}},
+		{"a Redis without a host", "[redis]\nurl = \"redis://:hunter2@\"", nil, nil,
+			[]string{`redis.url: the URL of Redis names no host`}},
 		{"sealing key that is none", "", []string{"SALLYPORT_SEALING_KEY=hunter2"}, nil,
 			[]string{`SALLYPORT_SEALING_KEY: a sealing key is 32 bytes in unpadded base64url (43 characters)`}},
 		{"named file that is missing", "", []string{"SALLYPORT_CONFIG=nowhere.toml"}, nil,
@@ -246,7 +250,7 @@ func FuzzLoad(f *testing.F) {
 		// What is in force can be written down and read again, and is the same then.
 		var again strings.Builder
 		for _, v := range c.Values() {
-			if v.Key == "store.database" {
+			if secret(v.Key) {
 				continue // redacted
 			}
 			section, key, _ := strings.Cut(v.Key, ".")
@@ -257,11 +261,13 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("reading what was written:\n%s\n%v", again.String(), err)
 		}
 		for i, v := range c.Values() {
-			if w := d.Values()[i]; v.Key != "store.database" && !cmp.Equal(v.Value, w.Value) {
+			if w := d.Values()[i]; !secret(v.Key) && !cmp.Equal(v.Value, w.Value) {
 				t.Errorf("%s was %v and is %v", v.Key, v.Value, w.Value)
 			}
 		}
 	})
 }
+
+func secret(key string) bool { return key == "store.database" || key == "redis.url" }
 
 func quoteKey(key string) string { return config.Format(key) }

@@ -85,11 +85,12 @@ func (s *Setting) matches(key string) (name string, ok bool) {
 }
 
 // Variable returns the environment variable that sets the key.
-func (s *Setting) Variable() string { return variable(s.Key) }
+func (s *Setting) Variable() string { return Variable(s.Key) }
 
 const prefix = "SALLYPORT_"
 
-func variable(key string) string {
+// Variable returns the environment variable that sets a key.
+func Variable(key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "__"))
 }
 
@@ -119,6 +120,9 @@ func Settings() []Setting {
 			"Folder for the SQLite database, the sealing key, the lock and the socket of the running server. It is made at the first start, for its owner only.").flag("--data"),
 		setting("store.database", databases, "", func(c *Config) *string { return &c.Store.Database },
 			"URL of a PostgreSQL database in place of SQLite.").flag("--database").hidden(),
+
+		setting("redis.url", caches, "", func(c *Config) *string { return &c.Redis.URL },
+			"URL of a Redis or Valkey that the nodes on one database share: redis://user:password@host:6379/0, or rediss:// for TLS. Nothing is lost with it. Empty: none.").flag("--redis").hidden(),
 
 		setting("service.name", anyText, "", func(c *Config) *string { return &c.Service.Name },
 			"Name of the service on pages. No password may be made of it. Empty: the host of base_url."),

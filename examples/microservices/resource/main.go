@@ -1,6 +1,10 @@
 // Resource is a service that knows only the address of the issuer. It verifies
-// access tokens by the issuer's published keys, without asking anybody about a
-// request, and guards two routes with the same doors as the issuer itself.
+// access tokens by itself, without asking anybody about a request, and guards two
+// routes with the same doors as the issuer itself. It follows the issuer's feed: a
+// sign-out, a removed role or a changed rule is in force here within milliseconds, on
+// tokens that were issued before too.
+//
+// SALLYPORT_KEY holds an API key of the issuer with the scope revocation:read.
 package main
 
 import (
@@ -17,8 +21,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
-	"github.com/sallyport-auth/sallyport/authn/token"
-	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/verifier"
 )
 
 func main() {
@@ -27,49 +30,33 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *issuer, *addr); err != nil {
+	if err := run(ctx, *issuer, *addr, os.Getenv("SALLYPORT_KEY")); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, issuer, addr string) error {
-	routes, err := routes(issuer)
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, issuer, addr, key string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
+	v, err := verifier.Open(ctx, verifier.Config{Issuer: issuer, Key: key})
+	if err != nil {
+		return err
+	}
+	defer v.Close()
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	s := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		s.Close()
-	}()
+	s := &http.Server{Handler: routes(v), ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { s.Close() })
 	if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// routes guards GET /whoami (signed in) and GET /reports (permission report:read).
-func routes(issuer string) (*sallyport.Routes, error) {
-	policy := authz.New()
-	roles, err := authz.Compile([]authz.Role{
-		{Name: "analyst", Permissions: []string{"report:read"}},
-		{Name: "admin", Permissions: []string{"*"}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	policy.Swap(roles)
-	rt := &sallyport.Routes{Gate: &sallyport.Gate{
-		Authenticators: []sallyport.Authenticator{&token.Authenticator{
-			Verifier: &token.Verifier{Issuer: issuer, Audience: issuer, Keys: &token.RemoteKeySet{Issuer: issuer}},
-		}},
-		Policy: policy,
-	}}
+func routes(v *verifier.Verifier) *sallyport.Routes {
+	rt := &sallyport.Routes{Gate: v.Gate}
 	rt.Func("GET /whoami", sallyport.SignedIn(), func(w http.ResponseWriter, r *http.Request) error {
 		p := sallyport.From(r.Context())
 		_, err := fmt.Fprintf(w, "%s, roles %v\n", p.Subject, p.Roles)
@@ -79,5 +66,12 @@ func routes(issuer string) (*sallyport.Routes, error) {
 		_, err := fmt.Fprintln(w, "reports for", sallyport.From(r.Context()).Subject)
 		return err
 	})
-	return rt, nil
+	rt.Func("GET /readyz", sallyport.Public().NoCookie(), func(w http.ResponseWriter, r *http.Request) error {
+		if err := v.Ready(); err != nil {
+			return err // 503
+		}
+		_, err := fmt.Fprintln(w, "ok")
+		return err
+	})
+	return rt
 }

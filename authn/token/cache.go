@@ -1,0 +1,134 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/revoke"
+)
+
+// A Cache remembers whose a token is once it was verified, until it expires or the log says that something about it has changed. It
+// never grows past its size, and it is safe for concurrent use.
+//
+// It holds nothing that could be used as a token: of the signature it keeps a SHA-256 and a hash, of the rest the text, which is worth
+// nothing without it. See docs/decisions/0016-what-the-cache-of-tokens-keeps.md.
+type Cache struct {
+	// InsecureKeepTokens keeps tokens as they are. A hit then takes about half as long, and whoever reads the memory of the process
+	// can act as anybody whose token is remembered, until it expires or is revoked. It must be set before first use.
+	InsecureKeepTokens bool
+
+	follower *revoke.Follower
+	entries  *revoke.Cache[cacheKey, cacheEntry]
+	seed     maphash.Seed
+}
+
+// A cacheKey stands for a signature, without revealing it: 8 bytes of a seeded hash, so that nobody can choose two that are equal,
+// and 24 of a SHA-256, or none where tokens are kept.
+type cacheKey [8 + 24]byte
+
+// A cacheEntry is what a token must be equal to beside its key, and whose it is.
+type cacheEntry struct {
+	text      string // up to the signature; the whole token where tokens are kept
+	principal *sallyport.Principal
+}
+
+const (
+	// oneBlock is as much as SHA-256 takes in one step: 330 bits of a signature. HS256 has 256 in all.
+	oneBlock = 55
+	// maxRemembered bounds the text of an entry. Longer tokens are verified each time.
+	maxRemembered = 2 << 10
+)
+
+// NewCache returns a cache with room for that many tokens, each of which keeps at most 2 KiB and its principal. The follower must be
+// the authenticator's.
+func NewCache(f *revoke.Follower, tokens int) *Cache {
+	return &Cache{follower: f, entries: revoke.NewCache[cacheKey, cacheEntry](f, tokens), seed: maphash.MakeSeed()}
+}
+
+// find returns whose token it is, and asks verify if that is not remembered. Errors are not remembered. A nil Cache always asks.
+func (c *Cache) find(token string, verify func() (*sallyport.Principal, revoke.IDs, time.Time, error)) (*sallyport.Principal, error) {
+	if c == nil || len(token) > maxRemembered {
+		p, _, _, err := verify()
+		return p, err
+	}
+	text, signature := cutSignature(token)
+	key := c.key(signature)
+	e, ok, err := c.entries.Lookup(key)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok && c.is(e, token, text):
+		return e.principal, nil
+	}
+	mark, err := c.follower.Mark() // before verify begins, so that a change beside it is not missed
+	if err != nil {
+		return nil, err
+	}
+	p, ids, until, err := verify()
+	if err == nil {
+		c.entries.Put(key, c.entry(token, text, p), mark, ids, until)
+	}
+	return p, err
+}
+
+// sizes are the lengths that a signature mostly has: HS256, then EdDSA and ES256, then an RSA key of 2048 bits.
+var sizes = [...]int{43, 86, 342}
+
+// cutSignature cuts a token behind its second point, which is its last. What has fewer is no token, and is never remembered.
+func cutSignature(token string) (text, signature string) {
+	for _, size := range sizes { // base64url has no point, so that the first one met from behind is the last
+		if n := len(token) - size; n > 0 && token[n-1] == '.' {
+			return token[:n], token[n:]
+		}
+	}
+	payload := strings.IndexByte(token, '.') + 1
+	end := payload + strings.IndexByte(token[payload:], '.') + 1
+	return token[:end], token[end:]
+}
+
+func (c *Cache) key(signature string) (k cacheKey) {
+	if c.InsecureKeepTokens {
+		binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[max(len(signature)-32, 0):])) // the rest is compared
+		return k
+	}
+	var end [oneBlock]byte
+	n := copy(end[:], signature[max(len(signature)-oneBlock, 0):])
+	sum := sha256.Sum256(end[:n])
+	copy(k[8:], sum[:])
+	binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[:len(signature)-n]))
+	return k
+}
+
+// entry copies what it keeps: a header that was sent hangs on all the others of its request.
+func (c *Cache) entry(token, text string, p *sallyport.Principal) cacheEntry {
+	if c.InsecureKeepTokens {
+		text = token
+	}
+	return cacheEntry{strings.Clone(text), p}
+}
+
+// is reports whether the entry, which was found by the key of its signature, is that token's.
+func (c *Cache) is(e cacheEntry, token, text string) bool {
+	if !c.InsecureKeepTokens {
+		return e.text == text
+	}
+	n := len(text)
+	return len(e.text) == len(token) && e.text[:n] == text && equal(e.text[n:], token[n:])
+}
+
+// equal compares strings of equal length in a time that depends on the length only, eight bytes at a time. Who comes here has
+// presented a signature of the same seeded hash; how much of it is right he would learn nowhere else either.
+func equal(a, b string) bool {
+	var differ uint64
+	for ; len(a) >= 8; a, b = a[8:], b[8:] {
+		differ |= binary.LittleEndian.Uint64([]byte(a[:8])) ^ binary.LittleEndian.Uint64([]byte(b[:8]))
+	}
+	for i := range len(a) {
+		differ |= uint64(a[i] ^ b[i])
+	}
+	return differ == 0
+}

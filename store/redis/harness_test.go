@@ -1,0 +1,57 @@
+package redis_test
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/testdb"
+	"github.com/sallyport-auth/sallyport/store/redis"
+)
+
+// A journal is what a client logs.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) count(s string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), s)
+}
+
+func open(t testing.TB, addr string) (*redis.Client, *journal) {
+	t.Helper()
+	j := &journal{}
+	c, err := redis.Open(t.Context(), redis.Config{URL: "redis://" + addr, Log: slog.New(slog.NewTextHandler(j, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, j
+}
+
+func client(t testing.TB) *redis.Client {
+	t.Helper()
+	c, _ := open(t, testdb.Redis(t))
+	return c
+}
+
+// eventually waits until f is true.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never happened that %s", what)
+		}
+	}
+}
