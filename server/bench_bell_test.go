@@ -50,7 +50,7 @@ func BenchmarkBell(b *testing.B) {
 				var store account.Store = openPostgres(b, dsn)
 				var shared server.Shared
 				if with != "postgres" {
-					shared = openRedis(b, addr)
+					shared = openRedis(b, addr, usual)
 				}
 				if with == "redis" {
 					store = deaf{store}
@@ -121,7 +121,7 @@ func BenchmarkFirstUse(b *testing.B) {
 		})
 	}
 	measure("postgres", plain)
-	measure("redis", openNode(b, openPostgres(b, dsn), openRedis(b, testdb.Redis(b))))
+	measure("redis", openNode(b, openPostgres(b, dsn), openRedis(b, testdb.Redis(b), usual)))
 }
 
 // silent is a ResponseWriter that costs next to nothing.
