@@ -223,6 +223,12 @@ func (d *Feed) Close() {
 	}
 }
 
+func (d *Feed) over() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
 // Streams returns how many are being read.
 func (d *Feed) Streams() int {
 	d.mu.Lock()
@@ -270,7 +276,5 @@ func (d *Feed) after(ctx context.Context, l *link) (*link, error) {
 	if l.next != nil {
 		return l.next, nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return nil, cmp.Or(d.closed, errEnded)
+	return nil, cmp.Or(d.over(), errEnded)
 }

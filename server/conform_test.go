@@ -182,6 +182,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"sessions, keys and audit", func() { driveTheRest(boss) }},
 		{"questions", func() { driveQuestions(h, boss) }},
 		{"events", func() { driveEvents(h) }},
+		{"revocations", func() { driveRevocations(h, boss) }},
 		{"introspection", func() { driveIntrospection(h, boss) }},
 		{"refusals", func() { driveRefusals(h, boss) }},
 	}
