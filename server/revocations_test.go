@@ -34,5 +34,6 @@ func driveRevocations(h *house, boss *caller) {
 	service.with("Last-Event-ID", "another.7.nonce").do("GET", "/auth/revocations").want(200)
 	service.with("Last-Event-ID", "garbage").do("GET", "/auth/revocations").want(400, "invalid_request")
 	boss.narrowed("user:read").do("GET", "/auth/revocations").want(403, "insufficient_scope")
+	h.browser("lea").narrowed("revocation:read").do("GET", "/auth/revocations").want(403, "forbidden")
 	h.nobody().do("GET", "/auth/revocations").want(401, "unauthenticated")
 }
