@@ -56,11 +56,17 @@ func pause(failures int, err error) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// fail remembers why the connection ended, and logs the first of a row of failures.
+// fail remembers why the connection ended, and logs the first of a row of failures:
+// and that the feed may not be read, whatever went before, because it takes somebody
+// to mend that.
 func (r *reader) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err == nil && !errors.Is(err, errClosed) {
+	switch {
+	case errors.Is(err, errClosed):
+	case errors.Is(err, ErrNotEntitled) && !errors.Is(r.err, ErrNotEntitled):
+		r.f.c.log().Error("the revocation feed may not be read any more; requests are refused once the bound has passed", "cause", err, "bound", r.bound())
+	case r.err == nil:
 		r.f.c.log().Warn("the revocation feed was lost; requests are refused once the bound has passed", "cause", err, "bound", r.bound())
 	}
 	r.err = err
