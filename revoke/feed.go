@@ -270,6 +270,12 @@ func (d *Feed) Close() {
 	}
 }
 
+func (d *Feed) over() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
 // Streams returns how many are being read.
 func (d *Feed) Streams() int {
 	d.mu.Lock()
@@ -323,7 +329,5 @@ func (d *Feed) after(ctx context.Context, l *link) (*link, error) {
 	default:
 		return next, nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return nil, cmp.Or(d.closed, errEnded)
+	return nil, cmp.Or(d.over(), errEnded)
 }

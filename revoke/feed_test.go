@@ -174,3 +174,14 @@ func TestAReaderComesBackWithItsCursor(t *testing.T) {
 	b.prune(4)
 	expect(cursor, "hello reset entries beat")
 }
+
+func TestAClosedFeedBeginsNoStream(t *testing.T) {
+	b := newBook("log")
+	d := feed(t, b, follow(t, b.config()))
+	d.Close()
+	for f, err := range d.Frames(t.Context(), "") {
+		if f != nil || !errors.Is(err, revoke.ErrFeedClosed) {
+			t.Errorf("%v, %v", f, err)
+		}
+	}
+}

@@ -79,6 +79,9 @@ func (d *Feed) comesFrom(ctx context.Context, at string) (c cursor, err error) {
 			return c, fmt.Errorf("%w: %w", ErrCursor, err)
 		}
 	}
+	if err := d.over(); err != nil {
+		return c, err
+	}
 	if _, err := d.follower.Mark(); err != nil {
 		return c, err
 	}

@@ -135,7 +135,9 @@ func (v *Verifier) authenticators(c *Config) []sallyport.Authenticator {
 	tokens := &token.Authenticator{
 		Verifier: &token.Verifier{
 			Issuer: c.Issuer, Audience: c.Audience,
-			Keys: &token.RemoteKeySet{Issuer: c.Issuer, Client: c.Client, InsecureAllowHTTP: c.InsecureAllowHTTP, Log: c.Log},
+			Keys: &token.RemoteKeySet{
+				Issuer: c.Issuer, Client: c.Client, Thumbprints: true, InsecureAllowHTTP: c.InsecureAllowHTTP, Log: c.Log,
+			},
 		},
 		Follower: v.follower,
 		Complete: v.complete,
