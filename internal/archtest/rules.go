@@ -113,8 +113,8 @@ var bans = []ban{
 	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
-	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres"}, false,
-		"what must not be guessed comes from crypto/rand. The two exceptions balance a tree and spread the retries of a transaction"},
+	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres", "revoke"}, false,
+		"what must not be guessed comes from crypto/rand. The exceptions balance a tree, and spread retries: of a transaction, of a connection"},
 	{"unsafe", []string{"unsafe"}, nil, false, "nothing here is worth memory corruption"},
 }
 
