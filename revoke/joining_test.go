@@ -152,6 +152,10 @@ func TestResume(t *testing.T) {
 				n := &nodes{book: newBook("log")}
 				seldom := n.config()
 				seldom.Every, seldom.Bound = time.Hour, 2*time.Hour
+				seldom.Read = func(ctx context.Context, f func(revoke.Log) error) error {
+					time.Sleep(10 * time.Millisecond)
+					return n.read(ctx, f)
+				}
 				n.add(nil, kill(revoke.Session, "s"))
 				n.one = follow(t, n.config())
 				n.first = feed(t, n.book, n.one)
@@ -168,9 +172,10 @@ func TestResume(t *testing.T) {
 				}
 				// And whoever follows both ends up with what is so.
 				time.Sleep(time.Millisecond)
+				begun := time.Now()
 				follows := subscribe(t, revoke.Subscription{Connect: (&wire{feed: d}).connect, Bound: 2 * time.Hour})
-				if got := follows.Cursor().Seq; got != c.seq {
-					t.Errorf("a new subscriber is at %d", got)
+				if got := follows.Cursor().Seq; got != c.seq || time.Since(begun) > 5*time.Second {
+					t.Errorf("a new subscriber is at %d after %v", got, time.Since(begun))
 				}
 			})
 		})
@@ -183,6 +188,10 @@ func TestNoNodeBringsTheDeadToLife(t *testing.T) {
 		b := newBook("log")
 		seldom := b.config()
 		seldom.Every, seldom.Bound = time.Hour, 2*time.Hour
+		seldom.Read = func(ctx context.Context, f func(revoke.Log) error) error {
+			time.Sleep(500 * time.Millisecond)
+			return b.read(ctx, f)
+		}
 		fast, slow := follow(t, b.config()), follow(t, seldom)
 		board := &switchboard{t: t, feed: feed(t, b, fast)}
 		f := subscribe(t, revoke.Subscription{Connect: board.connect})
