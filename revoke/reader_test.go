@@ -132,10 +132,11 @@ func knows(t *testing.T, seed uint64) {
 	var mu sync.Mutex
 	var told bytes.Buffer
 	board := &switchboard{t: t, feed: feeds[0]}
+	dice := rand.New(rand.NewPCG(seed, 12)) // under mu
 	cut := func(l *line) {
 		mu.Lock()
-		l.feed = feeds[r.IntN(2)]
-		left := r.IntN(3000)
+		l.feed = feeds[dice.IntN(2)]
+		left := dice.IntN(3000)
 		mu.Unlock()
 		l.pass("", func(text string) string {
 			mu.Lock()
@@ -206,9 +207,37 @@ func knows(t *testing.T, seed uint64) {
 			t.Errorf("Roles(%v, %s, %s) = %v, %v, %v; the log says %v", rev, ids.Subject, in, got, changed, err, e)
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if i := strings.Index(told.String(), "secret"); i >= 0 {
 		t.Errorf("the feed tells an id: %.100s", told.String()[max(0, i-50):])
 	}
+}
+
+// What the log said of a subject went with it: nobody gets back what it had taken.
+func TestRolesOfAnotherLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook("log")
+		b.add(nil, roles("ann", "guest"))
+		node := follow(t, b.config())
+		f := subscribe(t, revoke.Subscription{Connect: (&wire{feed: feed(t, b, node)}).connect})
+		if got, changed, err := f.Roles(at(0), "ann", ""); err != nil || !changed || !slices.Equal(got, []string{"guest"}) {
+			t.Errorf("Roles = %v, %v, %v", got, changed, err)
+		}
+		b.restore("gol", 0)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if _, _, err := f.Roles(at(0), "ann", ""); err != revoke.ErrRevoked {
+			t.Errorf("Roles of the log before = %v", err)
+		}
+		b.add(nil, roles("ann"), roles("bob"))
+		b.prune(1)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if _, _, err := f.Roles(revoke.Position{Log: "gol", Seq: 0}, "ann", ""); err != revoke.ErrRevoked {
+			t.Errorf("Roles before the floor = %v", err)
+		}
+	})
 }
 
 // Sealed roles are of one subject in one organization, at one place in the log.
