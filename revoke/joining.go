@@ -112,7 +112,7 @@ func (d *Feed) join(c cursor) joint {
 	defer d.follower.telling.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asked = true
+	d.asked, d.askedAt = true, d.follower.Clock()
 	d.follower.Ring()
 	j := joint{blind: d.blind, policy: d.policy, link: d.tail, at: d.at, floor: d.floor, beat: d.beat}
 	for i := len(d.recent) - 1; i >= 0 && c.nonce != "" && d.recent[i].from.Seq >= c.Seq; i-- {

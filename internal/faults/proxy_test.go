@@ -73,13 +73,6 @@ func (p *proxy) set(s state) {
 	}
 }
 
-// connections is how many there have been.
-func (p *proxy) connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.passed
-}
-
 func (p *proxy) accept() {
 	for {
 		c, err := p.listener.Accept()
