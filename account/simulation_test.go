@@ -226,6 +226,11 @@ func (l worldLog) Append(_ context.Context, es ...revoke.Entry) (revoke.Position
 	return p, nil
 }
 
+// Renew is not used: a restore of the world gives its log a new name.
+func (l worldLog) Renew(context.Context, string) (revoke.Position, error) {
+	panic("the world renames its log by itself")
+}
+
 func (l worldLog) Read(_ context.Context, after int64, limit int) (out []revoke.Entry, err error) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
@@ -390,7 +395,7 @@ func stop(ctx context.Context) {
 func (w *world) authenticator(st *station, complete func(context.Context, *sallyport.Principal) error) {
 	st.cache = revoke.NewCache[[32]byte, *sallyport.Principal](st.follower, 64)
 	st.auth = &token.Authenticator{
-		Verifier: &token.Verifier{Issuer: issuer, Keys: w}, Follower: st.follower, Cache: st.cache,
+		Verifier: &token.Verifier{Issuer: issuer, Keys: w}, Follower: st.follower, Cache: token.NewCache(st.follower, 64),
 		Complete: func(ctx context.Context, p *sallyport.Principal) error {
 			stop(ctx)
 			err := complete(ctx, p)

@@ -20,7 +20,6 @@ type proxy struct {
 	state  state
 	thawed chan struct{} // closed while nothing is held back
 	conns  map[net.Conn]bool
-	passed int // connections
 }
 
 type state int
@@ -124,9 +123,6 @@ func (p *proxy) carry(in net.Conn) {
 		return
 	}
 	defer p.leave(out)
-	p.mu.Lock()
-	p.passed++
-	p.mu.Unlock()
 	go func() {
 		io.Copy(out, held{in, p})
 		out.Close()
