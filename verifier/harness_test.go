@@ -34,6 +34,8 @@ type installation struct {
 	key   string      // API key that may read the feed and introspect
 	down  atomic.Bool // answers nothing but 502
 	http  *httptest.Server
+
+	config server.Config
 }
 
 func install(t testing.TB, change ...func(*server.Config)) *installation {
@@ -65,13 +67,24 @@ func install(t testing.TB, change ...func(*server.Config)) *installation {
 	for _, f := range change {
 		f(&c)
 	}
-	if in.Server, err = server.Open(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	in.config = c
+	in.start()
 	t.Cleanup(func() { in.Server.Close() })
 	t.Cleanup(in.http.CloseClientConnections)
 	in.key = in.apiKey(in.user("service", "service"), "revocation:read", "token:introspect")
 	return in
+}
+
+// start starts the issuer, again if need be: on the same database, and remembering
+// nothing else.
+func (in *installation) start() {
+	in.Helper()
+	if in.Server != nil {
+		in.must(in.Server.Close())
+	}
+	var err error
+	in.Server, err = server.Open(in.Context(), in.config)
+	in.must(err)
 }
 
 var quiet = slog.New(slog.DiscardHandler)
