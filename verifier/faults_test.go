@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/testenv"
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -420,6 +421,56 @@ func TestNodesWhoseClocksAreWrong(t *testing.T) {
 			again.want(in, "/whoami", in.signIn("ann", "").Tokens.Access, 200)
 		})
 	}
+}
+
+// A node whose clock is ahead issues tokens of the future: they are refused until their
+// time has come. Those of a node that is behind have run out. Neither says anything
+// about others.
+func TestTokensOfNodesWhoseClocksAreWrong(t *testing.T) {
+	in := install(t)
+	in.user("ann")
+	s := in.service()
+	good := in.signIn("ann", "").Tokens.Access
+	for _, tt := range []struct {
+		name string
+		off  time.Duration
+		want int
+	}{
+		{"an hour ahead", time.Hour, 401},
+		{"a minute ahead", time.Minute, 401},
+		{"within the leeway", 2 * time.Second, 200},
+		{"on time", 0, 200},
+		{"five minutes behind", -5 * time.Minute, 200},
+		{"an hour behind", -time.Hour, 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			token := in.issue(good, tt.off)
+			s.want(in, "/whoami", token, tt.want)
+			s.want(in, "/whoami", good, 200)
+		})
+	}
+	out := in.signIn("ann", "")
+	early, late := in.issue(out.Tokens.Access, -5*time.Minute), in.issue(out.Tokens.Access, 2*time.Second)
+	in.must(in.Accounts.EndSession(t.Context(), out.Session.ID, out.Session.Subject, account.Origin{}))
+	for name, token := range map[string]string{"early": early, "late": late} { // whatever its time says
+		if s.want(in, "/whoami", token, 401); t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// issue signs a token's claims again, as a node whose clock is off would have written
+// them.
+func (in *installation) issue(access string, off time.Duration) string {
+	in.Helper()
+	c, err := (&token.Verifier{Issuer: in.URL, Keys: in.Keyring.Keys()}).Verify(in.Context(), access)
+	in.must(err)
+	c.IssuedAt, c.Expiry, c.ID = c.IssuedAt.Add(off), c.Expiry.Add(off), fmt.Sprint(c.ID, off)
+	key, err := in.Keyring.Keys().Load().Signing(in.URL, time.Now())
+	in.must(err)
+	signed, err := key.AccessToken(c)
+	in.must(err)
+	return signed
 }
 
 // A listener is a raw reader of the feed.
