@@ -37,6 +37,9 @@ func (r *reader) run(ctx context.Context) {
 		if r.f.view.Load().begun > before {
 			failures = 0
 		}
+		if errors.Is(err, errLate) {
+			continue // nothing failed
+		}
 		r.fail(err)
 		select {
 		case <-ctx.Done():
@@ -189,7 +192,9 @@ type conversation struct {
 	*reader
 	log   string
 	blind *blinder
-	zero  time.Duration // the moment on our clock that is 0 on the node's, at the latest
+	zero  time.Duration // the moment on our clock that is 0 on the node's, at the earliest
+	late  time.Duration // how much later that may be: so long nobody knows what the answer waited for
+	met   time.Duration // when it was greeted, on our clock
 	anew  *view         // is being read since a reset; nil: the view in force goes on
 }
 
@@ -210,7 +215,21 @@ func (r *reader) greet(in *events, asked time.Duration) (*conversation, error) {
 	// The node read its clock after we had asked: what it says of a moment, it says of
 	// one at least as late here. Clocks of day take no part.
 	c.zero = asked - time.Duration(h.At)*time.Microsecond
+	c.met = r.f.Clock()
+	c.late = c.met - asked
 	return c, nil
+}
+
+// errLate ends a connection because of which all that it tells is taken for older than
+// it is.
+var errLate = errors.New("the greeting came late")
+
+// tooLate reports whether another connection may know the node's clock better. One
+// whose greeting came late, from a node that was frozen or hardly reached, takes
+// everything for that much older as long as it lasts: half a bound of news at most.
+func (c *conversation) tooLate() bool {
+	bound := c.bound()
+	return c.late > bound/5 && c.f.Clock()-c.met >= bound/2-c.late
 }
 
 // maxMicros is a century; more overflows somewhere.
@@ -342,6 +361,9 @@ func (c *conversation) takeBeat(ev *event) error {
 	v.set.sweep(time.Now(), 2)
 	v.roles.sweep(time.Now(), v.set)
 	c.good()
+	if c.tooLate() {
+		return errLate
+	}
 	return nil
 }
 
