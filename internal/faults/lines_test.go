@@ -33,13 +33,14 @@ func (s *service) watch(token string, since time.Time) time.Duration {
 }
 
 // atTheBound checks when the service stopped to answer: not after it must, and not
-// before anything that it heard was as old as that. The last beat was at most a second
-// and a bit old when the line went; how long the machine took over a request is not the
-// bound's fault, so that the upper limit is generous.
+// before anything that it heard may have been as old as that. The last beat was a second
+// and a bit old when the line went, and two more where the greeting had come late. How
+// long the machine took over a request is not the bound's fault, so that the upper
+// limit is generous.
 func atTheBound(t *testing.T, took time.Duration) {
 	t.Helper()
 	t.Logf("failed closed after %v", took)
-	if took < bound-3*time.Second || took > bound+10*time.Second {
+	if took < bound-4*time.Second || took > bound+10*time.Second {
 		t.Errorf("failed closed %v after the line was cut; the bound is %v", took, bound)
 	}
 }

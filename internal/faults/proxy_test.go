@@ -20,7 +20,6 @@ type proxy struct {
 	state  state
 	thawed chan struct{} // closed while nothing is held back
 	conns  map[net.Conn]bool
-	passed int // connections
 }
 
 type state int
@@ -71,13 +70,6 @@ func (p *proxy) set(s state) {
 			c.Close()
 		}
 	}
-}
-
-// connections is how many there have been.
-func (p *proxy) connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.passed
 }
 
 func (p *proxy) accept() {
@@ -131,9 +123,6 @@ func (p *proxy) carry(in net.Conn) {
 		return
 	}
 	defer p.leave(out)
-	p.mu.Lock()
-	p.passed++
-	p.mu.Unlock()
 	go func() {
 		io.Copy(out, held{in, p})
 		out.Close()
