@@ -41,7 +41,7 @@ func (r *reader) run(ctx context.Context) {
 		if r.f.view.Load().begun > before && r.f.Clock()-at > longestPause {
 			failures = 0 // a feed that says hello and goodbye is no good one
 		}
-		if errors.Is(err, errLate) {
+		if errors.Is(err, errGreetedLate) {
 			continue // nothing failed
 		}
 		r.fail(err)
@@ -288,9 +288,9 @@ func (h *hello) check() error {
 	return nil
 }
 
-// errLate ends a connection because of which all that it tells is taken for older than
-// it is.
-var errLate = errors.New("the greeting came late")
+// errGreetedLate ends a connection because of which all that it tells is taken for older
+// than it is.
+var errGreetedLate = errors.New("the greeting came late")
 
 // tooLate reports whether another connection may know the node's clock better. One
 // whose greeting came late, from a node that was frozen or hardly reached, takes
@@ -464,7 +464,7 @@ func (c *conversation) takeBeat(ev *event) error {
 		c.good()
 	}
 	if c.tooLate() {
-		return errLate
+		return errGreetedLate
 	}
 	return nil
 }
