@@ -49,6 +49,8 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"failures", failures},
 		{"audit", auditLog},
 		{"revocation log", revocations},
+		{"signals", signals},
+		{"streams", streams},
 		{"secrets", secrets},
 		{"sweep", sweep},
 	} {
