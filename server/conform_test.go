@@ -181,7 +181,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"organizations", func() { driveOrganizations(boss) }},
 		{"sessions, keys and audit", func() { driveTheRest(boss) }},
 		{"questions", func() { driveQuestions(h, boss) }},
-		{"events", func() { driveEvents(h) }},
+		{"events", func() { driveEvents(h, boss) }},
 		{"introspection", func() { driveIntrospection(h, boss) }},
 		{"refusals", func() { driveRefusals(h, boss) }},
 	}

@@ -538,6 +538,7 @@ func TestShutDown(t *testing.T) {
 }
 
 // TestAResetIsToldAsAChangeOfEverything: what happened in between cannot be told.
+// Sessions and tokens of another log are no more, keys are.
 func TestAResetIsToldAsAChangeOfEverything(t *testing.T) {
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
 	if err != nil {
@@ -548,11 +549,14 @@ func TestAResetIsToldAsAChangeOfEverything(t *testing.T) {
 	h := openOn(t, store)
 	ann := h.browser("ann")
 	program := h.program("bob")
+	byKey := ann.narrowed("note:read").listen()
 	s, p := ann.listen(), program.listen()
 	store.id.Store("another")
-	s.want("roles", "policy")
-	p.want("signed_out") // its position is one of a log that is no more
-	p.over()
+	byKey.want("roles", "policy")
+	for _, s := range []*source{s, p} {
+		s.want("signed_out")
+		s.over()
+	}
 }
 
 // replaced is a store whose log can become another.
@@ -581,9 +585,11 @@ func (o otherLog) Head(ctx context.Context) (revoke.Head, error) {
 	return h, err
 }
 
-// driveEvents lets the stream give its answers.
-func driveEvents(h *house) {
+// driveEvents lets the streams give their answers.
+func driveEvents(h *house, boss *caller) {
 	h.Helper()
+	boss.narrowed("revocation:read").do("GET", "/auth/revocations").want(200)
+	h.program("lea").do("GET", "/auth/revocations").want(403, "forbidden")
 	kai := h.browser("kai")
 	kai.do("GET", "/auth/events").want(200)
 	for {
