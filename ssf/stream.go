@@ -196,5 +196,9 @@ func CheckAuthorization(s string) error {
 	return nil
 }
 
-// ErrNotFound means that there is no such stream, for whoever asks.
-var ErrNotFound = errors.New("no such stream")
+// ErrNotFound means that there is no such stream, for whoever asks; ErrTooMany that a
+// receiver has as many as it may.
+var (
+	ErrNotFound = errors.New("no such stream")
+	ErrTooMany  = errors.New("too many streams")
+)
