@@ -40,6 +40,7 @@ type Feed struct {
 	beat    *beat                    // says that everything up to at was told; nil while that is not known
 	beaten  time.Duration            // when a beat was told last
 	asked   bool                     // somebody waits for a beat
+	askedAt time.Duration            // of a reading that begins no earlier
 	oldest  *link                    // that is kept
 	recent  []*link                  // those with entries among the ones kept, oldest first
 	kept    int                      // bytes in what is kept
@@ -227,7 +228,7 @@ func (d *Feed) tellBeat(p Progress) error {
 	if err != nil {
 		return err
 	}
-	d.asked, d.beaten = false, p.Begun
+	d.asked, d.beaten = d.asked && p.Begun < d.askedAt, p.Begun
 	d.append(newLink(f))
 	return nil
 }
@@ -268,6 +269,12 @@ func (d *Feed) Close() {
 		d.closed = ErrFeedClosed
 		close(d.tail.ready)
 	}
+}
+
+func (d *Feed) over() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 // Streams returns how many are being read.
@@ -323,7 +330,5 @@ func (d *Feed) after(ctx context.Context, l *link) (*link, error) {
 	default:
 		return next, nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return nil, cmp.Or(d.closed, errEnded)
+	return nil, cmp.Or(d.over(), errEnded)
 }

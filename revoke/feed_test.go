@@ -1,7 +1,6 @@
 package revoke_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -75,8 +74,8 @@ func TestASubscriberObeysWhatTheFeedTells(t *testing.T) {
 	b := newBook("log")
 	b.add(nil, kill(revoke.Session, "old"), roles("ann", "editor"))
 	node := follow(t, b.config())
-	var told bytes.Buffer
-	w := &wire{feed: feed(t, b, node), tap: func(f *revoke.Frame) { told.Write(f.Text()) }}
+	var told journal
+	w := &wire{feed: feed(t, b, node), tap: func(f *revoke.Frame) { _, _ = told.Write(f.Text()) }}
 	f := subscribe(t, revoke.Subscription{Connect: w.connect})
 
 	check := func(rev revoke.Position, ids revoke.IDs, want error) {
@@ -173,4 +172,15 @@ func TestAReaderComesBackWithItsCursor(t *testing.T) {
 	}
 	b.prune(4)
 	expect(cursor, "hello reset entries beat")
+}
+
+func TestAClosedFeedBeginsNoStream(t *testing.T) {
+	b := newBook("log")
+	d := feed(t, b, follow(t, b.config()))
+	d.Close()
+	for f, err := range d.Frames(t.Context(), "") {
+		if f != nil || !errors.Is(err, revoke.ErrFeedClosed) {
+			t.Errorf("%v, %v", f, err)
+		}
+	}
 }

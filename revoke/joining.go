@@ -79,6 +79,9 @@ func (d *Feed) comesFrom(ctx context.Context, at string) (c cursor, err error) {
 			return c, fmt.Errorf("%w: %w", ErrCursor, err)
 		}
 	}
+	if err := d.over(); err != nil {
+		return c, err
+	}
 	if _, err := d.follower.Mark(); err != nil {
 		return c, err
 	}
@@ -109,7 +112,7 @@ func (d *Feed) join(c cursor) joint {
 	defer d.follower.telling.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asked = true
+	d.asked, d.askedAt = true, d.follower.Clock()
 	d.follower.Ring()
 	j := joint{blind: d.blind, policy: d.policy, link: d.tail, at: d.at, floor: d.floor, beat: d.beat}
 	for i := len(d.recent) - 1; i >= 0 && c.nonce != "" && d.recent[i].from.Seq >= c.Seq; i-- {

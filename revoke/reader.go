@@ -63,15 +63,21 @@ func pause(failures int, err error) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// fail remembers why the connection ended. It logs the first of a row of failures,
-// another cause after a while, since the first one is often only that a node went,
-// and that a feed contradicts itself: it never should.
+// fail remembers why the connection ended. It logs the first of a row of failures;
+// another cause after a while, since the first one is often only that a node went;
+// that a feed contradicts itself, which it never should; and that it may not be read,
+// because it takes somebody to mend that.
 func (r *reader) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, text := r.f.Clock(), err.Error()
 	news := text != r.logged && (now-r.loggedAt > r.bound()/2 || errors.Is(err, errBroken))
-	if !errors.Is(err, errClosed) && (r.err == nil || news) {
+	switch {
+	case errors.Is(err, errClosed):
+	case errors.Is(err, ErrNotEntitled) && !errors.Is(r.err, ErrNotEntitled):
+		r.logged, r.loggedAt = text, now
+		r.f.c.log().Error("the revocation feed may not be read any more; requests are refused once the bound has passed", "cause", err, "bound", r.bound())
+	case r.err == nil || news:
 		r.logged, r.loggedAt = text, now
 		r.f.c.log().Warn("the revocation feed was lost; requests are refused once the bound has passed", "cause", err, "bound", r.bound())
 	}

@@ -193,16 +193,6 @@ func TestTheHeadersOfAStream(t *testing.T) {
 	h.nobody().bearer("garbage").do("GET", "/auth/events").want(401, "invalid_token")
 }
 
-// login is another browser of somebody who is registered.
-func (h *house) login(name, more string) *caller {
-	h.Helper()
-	c := h.nobody()
-	c.id = c.do("POST", "/auth/login", `{"username":"`+name+`","password":"`+pass+`"`+more+`}`).want(200).user()
-	return c
-}
-
-const byCookie = `,"mode":"cookie"`
-
 // TestWhatIsTold: each change, to whom it is told, and what they can do afterwards.
 func TestWhatIsTold(t *testing.T) {
 	h := open(t)
@@ -586,10 +576,8 @@ func (o otherLog) Head(ctx context.Context) (revoke.Head, error) {
 }
 
 // driveEvents lets the streams give their answers.
-func driveEvents(h *house, boss *caller) {
+func driveEvents(h *house) {
 	h.Helper()
-	boss.narrowed("revocation:read").do("GET", "/auth/revocations").want(200)
-	h.program("lea").do("GET", "/auth/revocations").want(403, "forbidden")
 	kai := h.browser("kai")
 	kai.do("GET", "/auth/events").want(200)
 	for {

@@ -135,7 +135,9 @@ func (v *Verifier) authenticators(c *Config) []sallyport.Authenticator {
 	tokens := &token.Authenticator{
 		Verifier: &token.Verifier{
 			Issuer: c.Issuer, Audience: c.Audience,
-			Keys: &token.RemoteKeySet{Issuer: c.Issuer, Client: c.Client, InsecureAllowHTTP: c.InsecureAllowHTTP, Log: c.Log},
+			Keys: &token.RemoteKeySet{
+				Issuer: c.Issuer, Client: c.Client, Thumbprints: true, InsecureAllowHTTP: c.InsecureAllowHTTP, Log: c.Log,
+			},
 		},
 		Follower: v.follower,
 		Complete: v.complete,
@@ -169,6 +171,9 @@ func (v *Verifier) complete(_ context.Context, p *sallyport.Principal) error {
 
 func (v *Verifier) replace(roles *[]string, since revoke.Position, subject, org string) error {
 	now, changed, err := v.follower.Roles(since, subject, org)
+	if errors.Is(err, revoke.ErrRevoked) { // the log was replaced since the token was looked at
+		return fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
+	}
 	if err == nil && changed {
 		*roles = now
 	}

@@ -37,6 +37,10 @@ type RemoteKeySet struct {
 	// become requests to the issuer. If zero, 10 seconds.
 	UnknownKeyInterval time.Duration
 
+	// Thumbprints says that the issuer names each key by its thumbprint (RFC 7638), as ours do. A set with a key of another name is no
+	// good set, so that no key can take the place of one that is known.
+	Thumbprints bool
+
 	// PublicOnly refuses addresses that are not on the public internet, after DNS resolution. Set it if a user gave the address. It
 	// cannot be combined with a Client that has a Transport.
 	PublicOnly bool
@@ -254,7 +258,7 @@ func (r *RemoteKeySet) fetch(ctx context.Context, old *fetched) (*fetched, error
 	f := &fetched{etag: resp.Header.Get("ETag")}
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		if f.set, err = readSet(resp.Body); err != nil {
+		if f.set, err = r.readSet(resp.Body); err != nil {
 			return nil, err
 		}
 	case resp.StatusCode == http.StatusNotModified && old != nil && old.etag != "":
@@ -267,7 +271,7 @@ func (r *RemoteKeySet) fetch(ctx context.Context, old *fetched) (*fetched, error
 	return f, nil
 }
 
-func readSet(body io.Reader) (*JWKS, error) {
+func (r *RemoteKeySet) readSet(body io.Reader) (*JWKS, error) {
 	data, err := io.ReadAll(io.LimitReader(body, outbound.MaxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading key set: %w", err)
@@ -281,6 +285,11 @@ func readSet(body io.Reader) (*JWKS, error) {
 	}
 	if set.Len() == 0 {
 		return nil, badKey("key set without a key that we can use")
+	}
+	for _, k := range set.keys {
+		if r.Thumbprints && k.id != k.Thumbprint() {
+			return nil, badKey("key whose id is not its thumbprint")
+		}
 	}
 	return set, nil
 }

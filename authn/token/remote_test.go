@@ -522,3 +522,33 @@ func TestRemoteVerifierFollowsARotatingIssuer(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Whoever answers for the issuer may name a key of his own like one that is known.
+func TestASetWithAKeyThatIsNotNamedByItsThumbprint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known, other := generate(t), generate(t)
+		lie := strings.ReplaceAll(jwks(t, other), other.ID(), known.ID())
+		answer := jwks(t, known)
+		s := &issuerStub{answer: func(*http.Request) (*http.Response, error) { return response(200, answer), nil }}
+		strict, lax := remote(s), remote(s)
+		strict.Thumbprints = true
+		for name, tt := range map[string]struct {
+			keys *token.RemoteKeySet
+			want *token.SigningKey
+		}{
+			"an issuer that names keys by their thumbprints": {strict, known},
+			"one that names them as it likes":                {lax, other},
+		} {
+			answer = jwks(t, known)
+			if got, err := tt.keys.Key(t.Context(), known.ID()); err != nil || !got.Equal(known.Public()) {
+				t.Fatalf("%s: %v, %v", name, got, err)
+			}
+			answer = lie
+			time.Sleep(2 * time.Hour) // it is asked again
+			got, err := tt.keys.Key(t.Context(), known.ID())
+			if err != nil || got.Thumbprint() != tt.want.ID() {
+				t.Errorf("%s: the key is %v, %v", name, got, err)
+			}
+		}
+	})
+}

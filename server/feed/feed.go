@@ -43,7 +43,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	out := &writer{w: w, control: http.NewResponseController(w), packed: acceptsGzip(r)}
+	out := &writer{w: w, control: http.NewResponseController(w), packed: acceptsGzip(r), only: r.Method == http.MethodHead}
 	checked := time.Now()
 	for frame, err := range h.Feed.Frames(ctx, cursor) {
 		if err == nil && time.Since(checked) >= recheck {
@@ -78,9 +78,9 @@ func cursorOf(r *http.Request) (string, error) {
 func acceptsGzip(r *http.Request) bool {
 	for _, field := range r.Header.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(field, ",") {
-			name, weight, _ := strings.Cut(strings.TrimSpace(coding), ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				return strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.") != "" || weight == ""
+			name, weight, weighted := strings.Cut(strings.ToLower(coding), ";")
+			if strings.TrimSpace(name) == "gzip" {
+				return !weighted || strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.") != ""
 			}
 		}
 	}
@@ -92,6 +92,7 @@ type writer struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	packed  bool
+	only    bool // the headers are all that is asked for
 	begun   bool
 }
 
@@ -113,12 +114,19 @@ func (o *writer) begin() error {
 		h.Set("Content-Encoding", "gzip")
 	}
 	o.w.WriteHeader(http.StatusOK)
+	if o.only {
+		return errHeadersOnly
+	}
 	if !o.packed {
 		return nil
 	}
 	_, err := o.w.Write([]byte(gzipHeader))
 	return err
 }
+
+// errHeadersOnly ends what a HEAD began: what is written in answer to one is thrown
+// away without an error, and so would go on until the client goes.
+var errHeadersOnly = errors.New("a HEAD has no events")
 
 func (o *writer) write(f *revoke.Frame) error {
 	if err := o.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
