@@ -286,7 +286,7 @@ func TestEventsArePushed(t *testing.T) {
 	ben := h.program("ben")
 	user := "/auth/admin/api/users/" + ben.id
 	boss.do("PUT", user+"/roles/editor").want(204)
-	ben.do("POST", "/auth/password", `{"current":"`+pass+`","new":"a lighthouse made of cork"}`)
+	ben.do("POST", "/auth/password", `{"current_password":"`+pass+`","new_password":"a lighthouse made of cork"}`).want(204)
 	ben.do("POST", "/auth/logout").want(204)
 	boss.do("POST", user+"/disable").want(204)
 
@@ -301,7 +301,9 @@ func TestEventsArePushed(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	t.Log(got)
+	if strings.Join(got, " ") != "token-claims-change credential-change session-revoked session-revoked" {
+		t.Errorf("%v", got)
+	}
 	first, last := all[0], all[len(all)-1]
 	if first.event() != "token-claims-change" || first.Subject.Format != "iss_sub" || first.Subject.Sub != ben.id || first.Subject.Iss != h.URL ||
 		fmt.Sprint(first.claims()["claims"]) != "map[roles:[editor member]]" || first.claims()["initiating_entity"] != "admin" {
