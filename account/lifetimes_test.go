@@ -50,7 +50,7 @@ func TestEntriesLiveAsLongAsTheyAreNeeded(t *testing.T) {
 			h.again(m.User, true)
 			_, _, err := h.ChangePassword(t.Context(), by(m), pass, pass2, origin(""))
 			return err
-		}, map[string]time.Duration{"kill session": long, "notice session": brief, "notice subject": brief}},
+		}, map[string]time.Duration{"kill session": long, "notice session": brief}},
 		{"a role", func(m *account.SignedIn, _ org.Organization) error {
 			return h.Assign(t.Context(), m.User.ID, "moderator", "", origin(""))
 		}, map[string]time.Duration{"overlay subject": brief}},

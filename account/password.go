@@ -82,7 +82,7 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		}
 		about := o.about(u.ID, "password changed")
 		about.Change = ssf.Update
-		if p, err = appendKills(ctx, tx, u.ID, about, append(dead, s.notice(revoke.Subject, u.ID, a.now))...); err != nil {
+		if p, err = appendKills(ctx, tx, u.ID, about, dead...); err != nil {
 			return p, err
 		}
 		if p.Log != a.position.Log { // the session ended with its log; it must not get into the next one

@@ -107,8 +107,9 @@ type About struct {
 //	kill of an organization        session-revoked, of the tenant
 //	overlay                        token-claims-change: roles, or org and org_roles
 //	kill, notice of an API key     credential-change: revoke, create
-//	notice of a subject, after     credential-change of the password
-//	its password changed
+//	notice of a subject, or of     credential-change of the password
+//	the session that changed it,
+//	if the password changed
 func Derive(last int64, about About, entries ...revoke.Entry) (signals []Signal) {
 	txn := ""
 	for i, e := range entries {
@@ -145,8 +146,8 @@ func meaning(e *revoke.Entry, about *About) (Signal, bool) {
 		return Signal{Event: CredentialChange, Subject: about.Subject, Credential: APIKey, Change: Revoke, Name: about.Name}, about.Subject != ""
 	case effect{revoke.Notice, revoke.APIKey}:
 		return Signal{Event: CredentialChange, Subject: about.Subject, Credential: APIKey, Change: Create, Name: about.Name}, about.Subject != ""
-	case effect{revoke.Notice, revoke.Subject}:
-		return Signal{Event: CredentialChange, Subject: e.ID, Credential: Password, Change: about.Change}, about.Change != ""
+	case effect{revoke.Notice, revoke.Subject}, effect{revoke.Notice, revoke.Session}:
+		return Signal{Event: CredentialChange, Subject: about.Subject, Credential: Password, Change: about.Change}, about.Change != ""
 	}
 	return Signal{}, false
 }

@@ -65,8 +65,10 @@ func TestWhatAnEntryMeans(t *testing.T) {
 		{"roles in an organization change", by, entry(revoke.Overlay, revoke.Subject, "usr_ann", "org_1", "editor"),
 			`{'Sub':{'format':'complex','user':` + ann + `,'tenant':{'format':'opaque','id':'org_1'}},` +
 				`'Events':{'token-claims-change':{'claims':{'org':'org_1','org_roles':['editor']},'event_timestamp':1615304991,'initiating_entity':'admin'}}}`},
-		{"a password changes", ssf.About{By: ssf.User, Change: ssf.Update}, entry(revoke.Notice, revoke.Subject, "usr_ann", ""),
+		{"a password changes", ssf.About{Subject: "usr_ann", By: ssf.User, Change: ssf.Update}, entry(revoke.Notice, revoke.Session, "ses_1", ""),
 			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'update','credential_type':'password','event_timestamp':1615304991,'initiating_entity':'user'}}}`},
+		{"a password is set", ssf.About{Subject: "usr_ann", By: ssf.Admin, Change: ssf.Create}, entry(revoke.Notice, revoke.Subject, "usr_ann", ""),
+			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'create','credential_type':'password','event_timestamp':1615304991,'initiating_entity':'admin'}}}`},
 		{"an API key is made", ssf.About{Subject: "usr_ann", By: ssf.User, Name: "CI"}, entry(revoke.Notice, revoke.APIKey, "key_1", ""),
 			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'create','credential_type':'api-key','event_timestamp':1615304991,'friendly_name':'CI','initiating_entity':'user'}}}`},
 		{"an API key ends", by, entry(revoke.Kill, revoke.APIKey, "key_1", ""),
@@ -88,7 +90,7 @@ func TestWhatAnEntryMeans(t *testing.T) {
 
 func TestSignalsHaveTheNumbersOfTheirEntriesAndOneTransaction(t *testing.T) {
 	signals := ssf.Derive(10, ssf.About{Subject: "usr_ann", Change: ssf.Update},
-		entry(revoke.Kill, revoke.Session, "ses_1", ""), entry(revoke.Notice, revoke.Session, "ses_2", ""), entry(revoke.Notice, revoke.Subject, "usr_ann", ""))
+		entry(revoke.Kill, revoke.Session, "ses_1", ""), entry(revoke.Notice, revoke.Policy, "1", ""), entry(revoke.Notice, revoke.Subject, "usr_ann", ""))
 	if len(signals) != 2 || signals[0].Seq != 8 || signals[1].Seq != 10 || signals[0].Txn != signals[1].Txn || signals[0].ID == signals[1].ID {
 		t.Errorf("%+v", signals)
 	}
