@@ -843,6 +843,9 @@ func TestConfigurationOfAStream(t *testing.T) {
 	if s := edit("PUT", poll, 200); s.Description != "" || s.Requested != nil || len(s.Delivered) != 3 {
 		t.Errorf("%+v", s)
 	}
+	if s := edit("PATCH", `,"events_requested":[]`, 200); s.Requested == nil || len(s.Delivered) != 0 {
+		t.Errorf("%+v", s)
+	}
 	// What was read can be written.
 	body := strings.TrimSpace(c.do("GET", "/auth/ssf/stream?stream_id="+st.ID).want(200).body)
 	for _, method := range []string{"PUT", "PATCH"} {

@@ -20,7 +20,7 @@ type configuration struct {
 	Issuer      string    `json:"iss,omitempty"`
 	Audience    string    `json:"aud,omitempty"`
 	Supported   []string  `json:"events_supported,omitempty"`
-	Requested   []string  `json:"events_requested,omitempty"`
+	Requested   []string  `json:"events_requested,omitzero"` // none is not the same as all
 	Delivered   []string  `json:"events_delivered"`
 	Delivery    *delivery `json:"delivery,omitempty"`
 	Interval    *int      `json:"min_verification_interval,omitempty"`

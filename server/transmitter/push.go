@@ -39,7 +39,21 @@ func (t *Transmitter) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-t.bell:
+			if !pause(ctx) {
+				return
+			}
 		}
+	}
+}
+
+// pause lets a rush of changes be looked at together: without streams, which is the
+// usual case, each look is for nothing.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(10 * time.Millisecond):
+		return true
 	}
 }
 

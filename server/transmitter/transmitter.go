@@ -60,12 +60,12 @@ type Config struct {
 	Transport http.RoundTripper
 
 	Every time.Duration // between looks for what is due; zero = 1 s
-	Lease time.Duration // after which another node may go on with a stream; zero = 30 s
+	Lease time.Duration // after which another node may go on with a stream; zero = 15 s
 	Log   *slog.Logger  // nil = slog.Default()
 }
 
 func (c *Config) every() time.Duration { return cmp.Or(c.Every, time.Second) }
-func (c *Config) lease() time.Duration { return cmp.Or(c.Lease, 30*time.Second) }
+func (c *Config) lease() time.Duration { return cmp.Or(c.Lease, 15*time.Second) }
 func (c *Config) log() *slog.Logger    { return cmp.Or(c.Log, slog.Default()) }
 
 // New returns a Transmitter that delivers nothing before Run.
