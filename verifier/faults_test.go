@@ -2,6 +2,7 @@ package verifier_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -9,13 +10,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/testenv"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/verifier"
 )
@@ -147,6 +151,7 @@ func TestALogThatIsPrunedPastTheCursor(t *testing.T) {
 	if got := s.get("/whoami", early.Tokens.Access); got != 401 {
 		t.Errorf("cut off, what was in force is not: %d", got)
 	}
+	in.start() // or it would remember what it told others
 	in.open()
 	fresh := in.signIn("ann", "")
 	s.want(in, "/whoami", fresh.Tokens.Access, 200)
@@ -416,4 +421,183 @@ func TestNodesWhoseClocksAreWrong(t *testing.T) {
 			again.want(in, "/whoami", in.signIn("ann", "").Tokens.Access, 200)
 		})
 	}
+}
+
+// A node whose clock is ahead issues tokens of the future: they are refused until their
+// time has come. Those of a node that is behind have run out. Neither says anything
+// about others.
+func TestTokensOfNodesWhoseClocksAreWrong(t *testing.T) {
+	in := install(t)
+	in.user("ann")
+	s := in.service()
+	good := in.signIn("ann", "").Tokens.Access
+	for _, tt := range []struct {
+		name string
+		off  time.Duration
+		want int
+	}{
+		{"an hour ahead", time.Hour, 401},
+		{"a minute ahead", time.Minute, 401},
+		{"within the leeway", 2 * time.Second, 200},
+		{"on time", 0, 200},
+		{"five minutes behind", -5 * time.Minute, 200},
+		{"an hour behind", -time.Hour, 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			token := in.issue(good, tt.off)
+			s.want(in, "/whoami", token, tt.want)
+			s.want(in, "/whoami", good, 200)
+		})
+	}
+	out := in.signIn("ann", "")
+	early, late := in.issue(out.Tokens.Access, -5*time.Minute), in.issue(out.Tokens.Access, 2*time.Second)
+	in.must(in.Accounts.EndSession(t.Context(), out.Session.ID, out.Session.Subject, account.Origin{}))
+	for name, token := range map[string]string{"early": early, "late": late} { // whatever its time says
+		if s.want(in, "/whoami", token, 401); t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// issue signs a token's claims again, as a node whose clock is off would have written
+// them.
+func (in *installation) issue(access string, off time.Duration) string {
+	in.Helper()
+	c, err := (&token.Verifier{Issuer: in.URL, Keys: in.Keyring.Keys()}).Verify(in.Context(), access)
+	in.must(err)
+	c.IssuedAt, c.Expiry, c.ID = c.IssuedAt.Add(off), c.Expiry.Add(off), fmt.Sprint(c.ID, off)
+	key, err := in.Keyring.Keys().Load().Signing(in.URL, time.Now())
+	in.must(err)
+	signed, err := key.AccessToken(c)
+	in.must(err)
+	return signed
+}
+
+// A listener is a raw reader of the feed.
+type listener struct {
+	resp  *http.Response
+	lines *bufio.Reader
+}
+
+// listen opens a stream on a connection of its own.
+func (in *installation) listen(ctx context.Context) (*listener, error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", in.URL+"/auth/revocations", nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+in.key)
+	resp, err := (&http.Transport{}).RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != 200 {
+		resp.Body.Close()
+		return nil, fmt.Errorf("the feed answers %d", resp.StatusCode)
+	}
+	return &listener{resp, bufio.NewReader(resp.Body)}, nil
+}
+
+// upTo reads up to an event of that name whose data contains something.
+func (l *listener) upTo(event, data string) error {
+	for name := ""; ; {
+		line, err := l.lines.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if value, ok := strings.CutPrefix(line, "event: "); ok {
+			name = strings.TrimSpace(value)
+		}
+		if name == event && strings.HasPrefix(line, "data: ") && strings.Contains(line, data) {
+			return nil
+		}
+	}
+}
+
+// One process serves many streams. One who reads nothing holds up nobody, and when
+// they go nothing stays.
+func TestManyStreams(t *testing.T) {
+	in := install(t)
+	n := testenv.Count(200, 1000)
+	in.user("ann")
+	goroutines, memory := used()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	all := make([]*listener, n)
+	together(n, func(i int) {
+		l, err := in.listen(ctx)
+		if err == nil {
+			all[i], err = l, l.upTo("beat", "")
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	sloths := make([]*listener, 3) // who read nothing from now on
+	for i := range sloths {
+		var err error
+		if sloths[i], err = in.listen(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open, held := used()
+	var longest time.Duration
+	rounds, perRound := testenv.Count(2, 10), testenv.Count(200, 1000)
+	for range rounds {
+		var p revoke.Position
+		in.must(in.store.Update(t.Context(), func(tx account.Tx) (err error) {
+			entries := make([]revoke.Entry, perRound)
+			for i := range entries {
+				entries[i] = revoke.Entry{Effect: revoke.Kill, Kind: revoke.Token, ID: fmt.Sprint("t", i), ExpiresAt: time.Now().Add(time.Hour)}
+			}
+			p, err = tx.Log.Append(t.Context(), entries...)
+			return err
+		}))
+		began := time.Now()
+		together(n, func(i int) {
+			if err := all[i].upTo("entries", fmt.Sprintf(`{"seq":%d,`, p.Seq)); err != nil {
+				t.Error(err)
+			}
+		})
+		longest = max(longest, time.Since(began))
+	}
+	out := in.signIn("ann", "")
+	in.must(in.Accounts.EndSession(t.Context(), out.Session.ID, out.Session.Subject, account.Origin{}))
+	together(n, func(i int) {
+		if err := all[i].upTo("entries", fmt.Sprintf(`{"seq":%d,`, in.head().Seq)); err != nil {
+			t.Error(err)
+		}
+	})
+	cancel()
+	for _, l := range append(all, sloths...) {
+		l.resp.Body.Close()
+	}
+	in.http.CloseClientConnections()
+	await(t, func() bool { now, _ := used(); return now < goroutines+n/10 })
+	all, sloths = nil, nil
+	after, left := used()
+	t.Logf("%d streams, %d entries each, one round of %d in %v at most; goroutines %d, %d, %d; MiB in use %d, %d, %d",
+		n, rounds*perRound, perRound, longest, goroutines, open, after, memory>>20, held>>20, left>>20)
+	if grown := left - memory; grown > 32<<20 { // what is kept to resume from, and the log itself
+		t.Errorf("%d MiB stay", grown>>20)
+	}
+}
+
+// together does something n times at once.
+func together(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
+
+// used is how many goroutines there are, and how many bytes are reachable.
+func used() (goroutines int, bytes int64) {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), int64(m.HeapAlloc)
 }

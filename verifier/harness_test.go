@@ -36,6 +36,8 @@ type installation struct {
 	silent atomic.Bool  // the feed does
 	asked  atomic.Int64 // introspections
 	http   *httptest.Server
+
+	config server.Config
 }
 
 func install(t testing.TB, change ...func(*server.Config)) *installation {
@@ -70,13 +72,24 @@ func install(t testing.TB, change ...func(*server.Config)) *installation {
 	for _, f := range change {
 		f(&c)
 	}
-	if in.Server, err = server.Open(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	in.config = c
+	in.start()
 	t.Cleanup(func() { in.Server.Close() })
 	t.Cleanup(in.http.CloseClientConnections)
 	in.key = in.apiKey(in.user("service", "service"), "revocation:read", "token:introspect")
 	return in
+}
+
+// start starts the issuer, again if need be: on the same database, and remembering
+// nothing else.
+func (in *installation) start() {
+	in.Helper()
+	if in.Server != nil {
+		in.must(in.Server.Close())
+	}
+	var err error
+	in.Server, err = server.Open(in.Context(), in.config)
+	in.must(err)
 }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -2,7 +2,6 @@ package verifier_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/verifier"
@@ -68,7 +67,7 @@ func other(c byte) string {
 func TestWhileTheFeedIsCutOffTheIssuerIsAsked(t *testing.T) {
 	in := install(t)
 	ann := in.user("ann")
-	s := in.service(func(c *verifier.Config) { c.Bound, c.Introspect = time.Second, true })
+	s := in.service(func(c *verifier.Config) { c.Bound, c.Introspect = shortest, true })
 	out := in.signIn("ann", "")
 	s.want(in, "/whoami", out.Tokens.Access, 200)
 

@@ -40,8 +40,8 @@ type Config struct {
 	// it has changed, and for a minute at most.
 	APIKeys bool
 
-	// Bound is how old the news may be by which requests are answered; 0 = 5 s. A service
-	// that has heard nothing for longer fails closed: 503.
+	// Bound is how old the news may be by which requests are answered, 2 s or more; 0 =
+	// 5 s. A service that has heard nothing for longer fails closed: 503.
 	Bound time.Duration
 	// Introspect asks the issuer about each token instead of failing, while the feed
 	// cannot be heard and the issuer can (RFC 7662).
@@ -60,6 +60,8 @@ type Config struct {
 	Log    *slog.Logger // nil = slog.Default()
 }
 
+const minBound = 2 * time.Second
+
 func (c *Config) check() error {
 	var errs []error
 	u, err := url.Parse(c.Issuer)
@@ -76,8 +78,8 @@ func (c *Config) check() error {
 	if c.Key == "" {
 		errs = append(errs, errors.New("verifier: Config.Key is missing: an API key of the issuer with the scope revocation:read"))
 	}
-	if c.Bound < 0 {
-		errs = append(errs, fmt.Errorf("verifier: Config.Bound is %v", c.Bound))
+	if c.Bound != 0 && c.Bound < minBound {
+		errs = append(errs, fmt.Errorf("verifier: Config.Bound is %v, and must be 2 s or more: the issuer says once a second that there is nothing new", c.Bound))
 	}
 	if c.Introspect && c.InsecureServeStale {
 		errs = append(errs, errors.New("verifier: Introspect and InsecureServeStale exclude each other"))

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -44,6 +46,7 @@ type node struct {
 	store    *memory.Store
 	follower *revoke.Follower
 	feed     *revoke.Feed
+	routes   *sallyport.Routes
 	url      string
 	client   *http.Client
 }
@@ -68,6 +71,7 @@ func newNode(t *testing.T, http2 bool) *node {
 	gate := &sallyport.Gate{Authenticators: []sallyport.Authenticator{n.desk}, Policy: n.desk, Log: quiet}
 	routes := &sallyport.Routes{Gate: gate}
 	(&feed.Handler{Base: "/auth", Gate: gate, Feed: n.feed}).Mount(routes)
+	n.routes = routes
 	s := httptest.NewUnstartedServer(routes)
 	s.EnableHTTP2 = http2
 	s.StartTLS()
@@ -352,6 +356,60 @@ func TestAStreamEndsWithTheRightToIt(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d streams are left", n.feed.Streams())
 		}
+	}
+}
+
+// pipes is a listener whose connections buffer nothing: who does not read blocks who
+// writes.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+func TestAReaderWhoReadsNothingHoldsUpNobody(t *testing.T) {
+	n := newNode(t, false)
+	p := make(pipes)
+	s := &http.Server{Handler: n.routes, ErrorLog: slog.NewLogLogger(quiet.Handler(), slog.LevelDebug)}
+	go s.Serve(p)
+	t.Cleanup(func() { close(p); s.Close() })
+	listen := func() *stream {
+		ours, theirs := net.Pipe()
+		t.Cleanup(func() { ours.Close() })
+		p <- theirs
+		if _, err := io.WriteString(ours, "GET /auth/revocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReaderSize(ours, 16), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &stream{T: t, lines: bufio.NewReader(resp.Body)}
+	}
+	const sloths = 3
+	for range sloths {
+		listen() // and reads no further: the server waits for it in the middle of an event
+	}
+	quick := listen()
+	quick.upTo("beat")
+	for i := range 20 {
+		n.end(fmt.Sprint("s", i))
+		quick.upTo("entries")
+	}
+	n.stream("").upTo("beat") // and who comes now is not held up either
+	// Who takes too long for one event comes back with the cursor that he has.
+	for deadline := time.Now().Add(time.Minute); n.feed.Streams() > 2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d streams go on", n.feed.Streams())
+		}
+		quick.upTo("beat")
 	}
 }
 
