@@ -821,6 +821,69 @@ func TestVerification(t *testing.T) {
 	}
 }
 
+// However much happens that a stream does not carry, what it carries comes at once.
+func TestWhatAStreamDoesNotCarryIsPassed(t *testing.T) {
+	h := open(t, outgoing, soon)
+	boss := h.admin()
+	c, r := h.consumerOf(boss), h.receiver()
+	only := `"events_requested":["` + ssf.CredentialChange + `"]`
+	st, path := c.polls(only)
+	c.do("POST", "/auth/ssf/stream", `{"delivery":{"method":"urn:ietf:rfc:8935","endpoint_url":"`+r.server.URL+`"},`+only+`}`).want(201)
+	ctx := t.Context()
+	for range ssf.Window {
+		for _, f := range []func(context.Context, string, string, string, account.Origin) error{h.Accounts.Assign, h.Accounts.Unassign} {
+			if err := f(ctx, boss.id, "editor", "", account.Origin{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.do("POST", "/auth/ssf/verification", `{"stream_id":"`+st.ID+`"}`).want(204)
+	boss.apiKeyFor("note:read")
+	sets, more := c.poll(path, now)
+	if len(sets) != 2 || more {
+		t.Fatalf("%v, more: %v", sets, more)
+	}
+	if sets, _ := c.poll(path, ackOf(sets...)); len(sets) != 0 {
+		t.Errorf("%v", sets)
+	}
+	if s := r.next(); s.event() != "credential-change" || s.claims()["credential_type"] != "api-key" || s.claims()["friendly_name"] != "k" {
+		t.Errorf("%v", s.claims())
+	}
+	r.none()
+}
+
+// Beyond a window there is more once what is in it was acknowledged.
+func TestAStreamThatIsFarBehind(t *testing.T) {
+	h := open(t, soon)
+	boss := h.admin()
+	c := h.consumerOf(boss)
+	_, path := c.polls()
+	for range 150 {
+		for _, f := range []func(context.Context, string, string, string, account.Origin) error{h.Accounts.Assign, h.Accounts.Unassign} {
+			if err := f(t.Context(), boss.id, "editor", "", account.Origin{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	sets, more := c.poll(path, now)
+	for rounds := 0; len(sets) > 0; rounds++ {
+		for _, s := range sets {
+			if seen[s.ID] {
+				t.Errorf("%s came again", s.ID)
+			}
+			seen[s.ID] = true
+		}
+		if !more && len(seen) < 300 || rounds > 10 {
+			t.Fatalf("no more after %d", len(seen))
+		}
+		sets, more = c.poll(path, ackOf(sets...))
+	}
+	if len(seen) != 300 || more {
+		t.Errorf("%d events, more: %v", len(seen), more)
+	}
+}
+
 func TestConfigurationOfAStream(t *testing.T) {
 	h := open(t, outgoing, soon)
 	c := h.consumer()

@@ -151,18 +151,11 @@ func (h *Handler) awaited(r *http.Request, id string, most int, immediately bool
 // moves past what is not for it.
 func (t *Transmitter) outstanding(ctx context.Context, id, owner string, most int) (out pollAnswer, err error) {
 	out.Sets = map[string]string{}
-	st, err := t.stream(ctx, id, owner)
-	if err != nil {
-		return out, err
-	}
-	signals, err := t.following(ctx, &st)
+	st, signals, err := t.ahead(ctx, id, owner)
 	if err != nil {
 		return out, err
 	}
 	wait := st.Outstanding(signals)
-	if len(wait) == 0 && len(signals) > 0 {
-		return out, t.skip(ctx, id, owner, signals)
-	}
 	var sets []ssf.Set
 	for i := range st.Notices {
 		sets = append(sets, st.NoticeSet(t.c.Issuer, &st.Notices[i]))
@@ -170,13 +163,28 @@ func (t *Transmitter) outstanding(ctx context.Context, id, owner string, most in
 	for i := range wait {
 		sets = append(sets, st.Set(t.c.Issuer, &wait[i]))
 	}
-	out.More = len(sets) > most
+	out.More = len(sets) > most || len(signals) == ssf.Window // what lies behind the window comes once this was acknowledged
 	for _, set := range sets[:min(most, len(sets))] {
 		if out.Sets[set.ID], err = set.Sign(t.c.Sign); err != nil {
 			return out, fmt.Errorf("signing a token: %w", err)
 		}
 	}
 	return out, nil
+}
+
+// ahead returns the stream, and the signals after its cursor, if one of them is for
+// it; if none is, it moves the cursor on until one is or none is left.
+func (t *Transmitter) ahead(ctx context.Context, id, owner string) (st ssf.Stream, signals []ssf.Signal, err error) {
+	for err == nil {
+		if st, err = t.stream(ctx, id, owner); err != nil {
+			break
+		}
+		if signals, err = t.following(ctx, &st); err != nil || len(signals) == 0 || len(st.Outstanding(signals)) > 0 {
+			break
+		}
+		err = t.skip(ctx, id, owner, signals)
+	}
+	return st, signals, err
 }
 
 // skip moves past signals that the stream does not carry.
