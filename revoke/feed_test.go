@@ -1,6 +1,7 @@
 package revoke_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
