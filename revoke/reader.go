@@ -20,6 +20,8 @@ type reader struct {
 	f      *Follower
 	cursor string // where the view in force is; "" = begin with the whole log
 
+	replaced bool // the last connection was ended because its greeting came late
+
 	mu    sync.Mutex
 	moved chan struct{} // closed at everything that a waiter may wait for
 	err   error         // why the last connection ended; nil once another one is good
@@ -295,9 +297,13 @@ var errGreetedLate = errors.New("the greeting came late")
 // tooLate reports whether another connection may know the node's clock better. One
 // whose greeting came late, from a node that was frozen or hardly reached, takes
 // everything for that much older as long as it lasts: half a bound of news at most.
+// Where one such came of another, a third will be no better.
 func (c *conversation) tooLate() bool {
 	bound := c.bound()
-	return c.late > bound/5 && c.f.Clock()-c.met >= bound/2-c.late
+	if c.late <= bound/5 {
+		c.replaced = false
+	}
+	return !c.replaced && c.late > bound/5 && c.f.Clock()-c.met >= bound/2-c.late
 }
 
 // maxMicros is a century; more overflows somewhere.
@@ -464,6 +470,7 @@ func (c *conversation) takeBeat(ev *event) error {
 		c.good()
 	}
 	if c.tooLate() {
+		c.replaced = true
 		return errGreetedLate
 	}
 	return nil
