@@ -26,10 +26,13 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 	p, trace := g.problemOf(err), TraceID(r)
 	g.report(r.Context(), p, err, r.Method, cmp.Or(r.Pattern, r.URL.Path), trace)
 	h := w.Header()
-	for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
-		delete(h, name) // they describe an answer that will not be given
+	if len(h) > 0 {
+		for _, name := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
+			delete(h, name) // they describe an answer that will not be given
+		}
 	}
-	h.Set("Cache-Control", "no-store")
+	own := [...]string{"no-store", "application/problem+json", "nosniff"} // one allocation for three headers
+	h["Cache-Control"] = own[0:1:1]
 	if g.sendToSignIn(w, r, p) {
 		return
 	}
@@ -41,8 +44,8 @@ func (g *Gate) Error(w http.ResponseWriter, r *http.Request, err error) {
 		g.Page(w, r, p.with("trace_id", trace))
 		return
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"] = own[1:2:2]
+	h["X-Content-Type-Options"] = own[2:3:3]
 	w.WriteHeader(p.Status)
 	w.Write(p.document(trace))
 }
@@ -60,6 +63,9 @@ func (g *Gate) Refusal(ctx context.Context, route, traceparent string, err error
 	p, trace := g.problemOf(err), traceIn(ctx, []string{traceparent})
 	g.report(ctx, p, err, "", route, trace)
 	p = p.with("trace_id", trace)
+	if p.decision != "" {
+		p.Extra["decision_id"] = p.decision
+	}
 	for i := 0; i+1 < len(p.challenge); i += 2 {
 		p.Extra[p.challenge[i]] = p.challenge[i+1]
 	}
@@ -103,15 +109,16 @@ func (g *Gate) report(ctx context.Context, p *Problem, err error, method, route,
 	log.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
-// levelOf: a request without credential or without a route is everyday business;
-// what nobody could answer is an error, unless the client went away.
+// levelOf: a request without credential or without a route is everyday business, and
+// a 403 that was recorded need not be told twice; what nobody could answer is an
+// error, unless the client went away.
 func levelOf(ctx context.Context, p *Problem, err error) slog.Level {
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return slog.LevelDebug
 	case p.Status >= 500:
 		return slog.LevelError
-	case p.Code == "unauthenticated" || p.Status == http.StatusNotFound || p.Status == http.StatusMethodNotAllowed:
+	case p.recorded && p.Status == http.StatusForbidden, p.Code == "unauthenticated", p.Status == http.StatusNotFound, p.Status == http.StatusMethodNotAllowed:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -124,8 +131,8 @@ func decisionID(err error) string {
 		if !ok {
 			return ""
 		}
-		if id, ok := p.Extra["decision_id"].(string); ok {
-			return id
+		if p.decision != "" {
+			return p.decision
 		}
 		err = p.cause
 	}

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// member is one member of a problem document, whose value is text unless other
-// is set.
+// member is one member of a problem document, whose value is text unless number
+// or other is set.
 type member struct {
 	name, text string
 	other      any
+	number     int // if not 0
 }
 
 // MarshalJSON writes the problem document, its members in alphabetical order.
@@ -47,18 +48,24 @@ func (p *Problem) appendDocument(b []byte, trace string) ([]byte, error) {
 // members returns the members by name, without the empty ones. No Extra hides
 // one of ours.
 func (p *Problem) members(all []member, trace string) []member {
-	all = append(all, member{name: "code", text: p.Code}) // nearly sorted is quickly sorted
+	all = append(all, member{name: "code", text: p.Code})
+	if p.decision != "" {
+		all = append(all, member{name: "decision_id", text: p.decision})
+	}
 	if p.Detail != "" {
 		all = append(all, member{name: "detail", text: p.Detail})
 	}
 	all = append(all,
-		member{name: "status", other: p.Status},
+		member{name: "status", number: p.Status},
 		member{name: "title", text: cmp.Or(p.Title, http.StatusText(p.Status))},
 	)
 	if trace != "" {
 		all = append(all, member{name: "trace_id", text: trace})
 	}
 	all = append(all, member{name: "type", text: cmp.Or(p.Type, "about:blank")})
+	if len(p.Extra) == 0 {
+		return all // they are in order
+	}
 	ours := len(all)
 	for name, value := range p.Extra {
 		if !slices.ContainsFunc(all[:ours], func(m member) bool { return m.name == name }) {
@@ -82,15 +89,14 @@ func memberOf(name string, value any) member {
 
 func (m *member) append(b []byte) ([]byte, error) {
 	b = append(appendText(b, m.name), ':')
-	switch v := m.other.(type) {
-	case nil:
+	switch {
+	case m.number != 0:
+		return strconv.AppendInt(b, int64(m.number), 10), nil
+	case m.other == nil:
 		return appendText(b, m.text), nil
-	case int:
-		return strconv.AppendInt(b, int64(v), 10), nil
-	default:
-		value, err := json.Marshal(v)
-		return append(b, value...), err
 	}
+	value, err := json.Marshal(m.other)
+	return append(b, value...), err
 }
 
 // appendText writes plain text as it is, and leaves all other to encoding/json.

@@ -3,7 +3,6 @@ package sallyport
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,7 +28,7 @@ type Gate struct {
 	Log         *slog.Logger                                       // nil = slog.Default()
 
 	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail
-	Record     func(context.Context, Query, Decision) // told of every refusal by Check, once Decision.ID is filled in; nil = nobody. It must not block
+	Record     func(context.Context, Query, Decision) // told of every refusal by Check, once Decision.ID is filled in; nil = nobody. It must not block. The log then has the 403 at debug level only
 	RecordAll  bool                                   // Record is told of what Check permits, too
 }
 
@@ -60,22 +59,25 @@ func (g *Gate) Through(d Door) func(http.Handler) http.Handler {
 		if next == nil {
 			panic("sallyport: door without a handler behind it")
 		}
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, err := g.pass(&d, r)
-			if err != nil {
-				g.Error(w, r, err)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(&d, next, w, r, new(passage)) })
 	}
+}
+
+// serve lets r through to next, or refuses it. ps is room for what r becomes.
+func (g *Gate) serve(d *Door, next http.Handler, w http.ResponseWriter, r *http.Request, ps *passage) {
+	r, err := g.pass(d, r, ps)
+	if err != nil {
+		g.Error(w, r, err)
+		return
+	}
+	next.ServeHTTP(w, r)
 }
 
 // pass puts r through both doors: who, then the quota, then the object, then
 // may, then how fresh. Freshness comes last, because signing in again helps
 // only those who may. The request that it returns carries as much as is known.
-func (g *Gate) pass(d *Door, r *http.Request) (*http.Request, error) {
-	ps := &passage{Context: r.Context(), gate: g, door: d, request: r}
+func (g *Gate) pass(d *Door, r *http.Request, ps *passage) (*http.Request, error) {
+	ps.Context, ps.gate, ps.door, ps.request = r.Context(), g, d, r
 	ps.outer = passageFrom(ps.Context)
 	if err := g.doorOne(d, r, ps); err != nil {
 		return r, err
@@ -220,8 +222,18 @@ func (g *Gate) decide(ctx context.Context, q Query) (Decision, error) {
 	return g.Policy.Decide(ctx, q)
 }
 
-// NewDecisionID returns a fresh [Decision.ID], "dec_…".
-func NewDecisionID() string { return "dec_" + rand.Text() }
+// NewDecisionID returns a fresh [Decision.ID], "dec_…", with 130 random bits.
+func NewDecisionID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var id [4 + 26]byte
+	copy(id[:], "dec_")
+	text := id[4:]
+	random(text)
+	for i, b := range text {
+		text[i] = alphabet[b%32]
+	}
+	return string(id[:])
+}
 
 func (g *Gate) query(ctx context.Context, action string, res Resource) Query {
 	q := Query{Principal: From(ctx), Action: action, Resource: res}
@@ -256,7 +268,9 @@ func (g *Gate) check(ctx context.Context, action string, res Resource, all bool)
 	if !g.ShowReason {
 		d.Reason = ""
 	}
-	return refuse(action, res, d)
+	p := refuse(action, res, d)
+	p.recorded = g.Record != nil
+	return p
 }
 
 // record gives the decision an ID, if it has none, and tells whom it concerns.

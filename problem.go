@@ -22,11 +22,17 @@ type Problem struct {
 	Detail string // for people: what happened and what to do; says nothing secret
 
 	Header http.Header    // Retry-After, Allow, …
-	Extra  map[string]any // further members, such as decision_id
+	Extra  map[string]any // further members, such as scope
 
 	challenge []string // parameters of every challenge, names and values in turn
+	decision  string   // the member decision_id; "" = none
+	recorded  bool     // somebody keeps that decision
 	cause     error    // for the log
 }
+
+// DecisionID returns the [Decision.ID] of the decision that the problem answers,
+// its member decision_id. It is empty if no policy decided.
+func (p *Problem) DecisionID() string { return p.decision }
 
 // Error returns the code, and the cause if there is one: for logs.
 func (p *Problem) Error() string {
@@ -103,16 +109,25 @@ func refuse(action string, res Resource, d Decision) *Problem {
 	default:
 		p = Forbidden("forbidden", cmp.Or(d.Reason, "You are signed in, but you may not do this."))
 	}
-	object := "no object"
-	if !res.IsZero() {
-		object = res.Type() + " " + res.ID()
-	}
-	p.cause = errors.New(action + " on " + object + " denied by " + cmp.Or(d.Rule, "default"))
-	if p.Extra == nil {
-		p.Extra = make(map[string]any, 1)
-	}
-	p.Extra["decision_id"] = d.ID
+	p.cause = &denial{action, res.UID(), d.Rule}
+	p.decision = d.ID
 	return p
+}
+
+// A denial is the cause of a refusal by the policy. It becomes text only where it
+// is logged.
+type denial struct {
+	action string
+	object UID
+	rule   string
+}
+
+func (d *denial) Error() string {
+	object := "no object"
+	if d.object != (UID{}) {
+		object = d.object.Type + " " + d.object.ID
+	}
+	return d.action + " on " + object + " denied by " + cmp.Or(d.rule, "default")
 }
 
 // problemOf is the one map from an error to its answer: see [Gate.Error].

@@ -179,7 +179,7 @@ func TestRecheckSpendsNothingAndRecordsNoYes(t *testing.T) {
 	}
 	d.no = map[string]bool{"read": true}
 	var p *sallyport.Problem
-	if err := g.Recheck(ctx); !errors.As(err, &p) || len(*told) != 2 || (*told)[1].d.ID != p.Extra["decision_id"] || (*told)[1].by != "usr_ann" {
+	if err := g.Recheck(ctx); !errors.As(err, &p) || len(*told) != 2 || (*told)[1].d.ID != p.DecisionID() || (*told)[1].by != "usr_ann" {
 		t.Errorf("refused with %v, recorded %+v", err, *told)
 	}
 }

@@ -3,6 +3,8 @@ package sallyport_test
 import (
 	"context"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport"
@@ -109,4 +111,44 @@ func TestDecisionIDsDiffer(t *testing.T) {
 		}
 		seen[id] = true
 	}
+}
+
+// Who keeps refusals need not read each of them in the log as well.
+func TestARecordedRefusalIsLoggedForDebuggingOnly(t *testing.T) {
+	for _, tt := range []struct {
+		action, level string
+	}{
+		{"write", "DEBUG"},
+		{"wide", "DEBUG"},
+		{"strong", "INFO"}, // a 401
+		{"undecided", "ERROR"},
+	} {
+		g, log := newGate()
+		recording(g)
+		serve(g, sallyport.May(tt.action), request("GET /", annBearer))
+		if !strings.Contains(log.String(), "level="+tt.level+" ") {
+			t.Errorf("%s: %s", tt.action, log)
+		}
+	}
+}
+
+func TestNoTwoDecisionsHaveOneID(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	form := regexp.MustCompile(`^dec_[A-Z2-7]{26}$`)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 2000 {
+				id := sallyport.NewDecisionID()
+				mu.Lock()
+				if seen[id] || !form.MatchString(id) {
+					t.Errorf("%s, seen before: %t", id, seen[id])
+				}
+				seen[id] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -2,7 +2,6 @@ package sallyport
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -38,7 +37,7 @@ func traceID(h []string) string {
 		}
 	}
 	var id [16]byte
-	rand.Read(id[:])
+	random(id[:])
 	return hex.EncodeToString(id[:])
 }
 

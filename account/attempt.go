@@ -61,8 +61,9 @@ var errRehashed = errors.New("password was rehashed meanwhile")
 // read reads the position, and then the user.
 func (s *Service) read(ctx context.Context, a *attempt) error {
 	a.now, a.user, a.phc = present(), User{}, ""
+	read := s.Follower.Cursor()
 	err := s.Store.View(ctx, func(tx Tx) error {
-		head, err := tx.Log.Head(ctx)
+		head, err := s.head(ctx, tx, read)
 		if err != nil {
 			return err
 		}

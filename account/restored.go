@@ -3,9 +3,9 @@ package account
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -59,12 +59,15 @@ func Restored(ctx context.Context, s Store, log, cause string, o Origin) (p revo
 	return p, err
 }
 
-// sameLog returns [session.ErrNotFound] if the session is of another log than the
-// present one: it began before the database was put back to an earlier state.
-func sameLog(ctx context.Context, tx Tx, sess session.Session) error {
+// head returns the head of the log, in a transaction that began after read was
+// the position up to which this node had read it. If the head is before that, the
+// database was put back to an earlier state, and what it says may be about others:
+// the error is [revoke.ErrStale] until the follower, which is told, has seen to it.
+func (s *Service) head(ctx context.Context, tx Tx, read revoke.Position) (revoke.Head, error) {
 	head, err := tx.Log.Head(ctx)
-	if err == nil && sess.Position.Log != head.Log {
-		err = session.ErrNotFound
+	if err == nil && head.Log == read.Log && head.Seq < read.Seq {
+		s.Follower.Ring()
+		err = fmt.Errorf("%w: it ends at %v and was read up to %v", revoke.ErrStale, head.Position, read)
 	}
-	return err
+	return head, err
 }

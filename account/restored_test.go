@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -174,4 +176,47 @@ func TestASessionOfAnotherLogIsNone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A node asks the database before its follower has looked again. What is read in
+// one that is behind what the node has read is worth nothing.
+func TestADatabaseThatWasPutBackIsNotBelieved(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		s := h.member()
+		cookie := h.again(s.User, false)
+		from := h.head()
+		h.must(h.Assign(t.Context(), s.User.ID, "moderator", "", origin("")))
+		back := h.beside(&behind{Store: h.Store, head: from})
+		_, err := back.Session(t.Context(), secret.Hash(cookie.Cookie))
+		h.wants(err, revoke.ErrStale, "the session of a cookie")
+		_, err = back.SignIn(t.Context(), account.SignIn{Identifier: s.User.Username, Password: pass}, origin(""))
+		h.wants(err, revoke.ErrStale, "a sign-in")
+		_, err = back.Refresh(t.Context(), s.Tokens.Refresh, account.FirstParty, origin(""))
+		h.wants(err, revoke.ErrStale, "a refresh")
+		_, err = back.Token(t.Context(), by(cookie), "https://hs.example")
+		h.wants(err, revoke.ErrStale, "a token")
+		h.alive(s, true, "in the database as it is")
+	})
+}
+
+// A behind store says that its log ends where it once did.
+type behind struct {
+	account.Store
+	head revoke.Position
+}
+
+func (s *behind) View(ctx context.Context, f func(account.Tx) error) error {
+	return s.Store.View(ctx, func(tx account.Tx) error {
+		tx.Log = behindLog{tx.Log, s.head}
+		return f(tx)
+	})
+}
+
+type behindLog struct {
+	revoke.Log
+	head revoke.Position
+}
+
+func (l behindLog) Head(context.Context) (revoke.Head, error) {
+	return revoke.Head{Position: l.head}, nil
 }

@@ -129,8 +129,9 @@ func (s *Service) CatchUp(ctx context.Context, p revoke.Position) error {
 // now is read before it, so that what is minted never outlives its entries.
 func (s *Service) position(ctx context.Context) (p revoke.Position, now time.Time, err error) {
 	now = present()
+	read := s.Follower.Cursor()
 	err = s.Store.View(ctx, func(tx Tx) error {
-		head, err := tx.Log.Head(ctx)
+		head, err := s.head(ctx, tx, read)
 		p = head.Position
 		return err
 	})

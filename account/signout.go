@@ -136,11 +136,16 @@ func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason st
 
 // Session implements [session.Source].
 func (s *Service) Session(ctx context.Context, hash []byte) (sess session.Session, err error) {
+	read := s.Follower.Cursor()
 	err = s.Store.View(ctx, func(tx Tx) error {
 		if sess, err = tx.Sessions.ByTokenHash(ctx, hash); err != nil {
 			return err
 		}
-		return sameLog(ctx, tx, sess)
+		head, err := s.head(ctx, tx, read)
+		if err == nil && sess.Position.Log != head.Log { // it began before a restore
+			err = session.ErrNotFound
+		}
+		return err
 	})
 	return sess, err
 }

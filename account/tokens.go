@@ -201,8 +201,9 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 		Issuer: s.Issuer, Audience: []string{audience}, Subject: p.Subject, ClientID: FirstParty,
 		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session,
 	}
+	read := s.Follower.Cursor()
 	err := s.Store.View(ctx, func(tx Tx) error {
-		head, err := tx.Log.Head(ctx) // before the session: what ends it afterwards is later
+		head, err := s.head(ctx, tx, read) // before the session: what ends it afterwards is later
 		if err != nil {
 			return err
 		}

@@ -19,12 +19,16 @@ const (
 	decisionDelay   = 100 * time.Millisecond // that an entry waits for others at most
 	decisionTimeout = 10 * time.Second       // of one write
 	decisionTries   = 5                      // of one batch, a second apart
+
+	refusalsPerSecond = 200 // kept in the long run: 17 million rows a day
+	refusalPause      = time.Second / refusalsPerSecond
+	refusalBurst      = decisionQueue * refusalPause // how far they may run ahead of that
 )
 
 // A DecisionLog writes decisions beside the requests that they were made for: in
 // batches, up to 256 entries or 100 ms after the first of them. It is for those
-// who can bear to lose entries when a store does not keep up, and cannot bear to
-// wait for it. What must not be lost belongs into the audit log. It is safe for
+// who can bear to lose entries when there are too many or a store does not keep up,
+// and cannot bear to wait for it. What must not be lost belongs into the audit log. It is safe for
 // concurrent use.
 type DecisionLog struct {
 	write func(context.Context, []DecisionEntry) error
@@ -38,6 +42,9 @@ type DecisionLog struct {
 	mu     sync.RWMutex // held for reading while an entry is on its way into the queue
 	closed bool
 
+	start time.Time
+	spent atomic.Int64 // until when, after start, refusals have used up what they may take
+
 	dropped atomic.Int64
 	worry   chan struct{} // holds a token while a drop is not reported
 }
@@ -49,7 +56,7 @@ func NewDecisionLog(write func(context.Context, []DecisionEntry) error, log *slo
 	l := &DecisionLog{
 		write: write, log: cmp.Or(log, slog.Default()),
 		queue: make(chan DecisionEntry, decisionQueue), closing: make(chan struct{}), drained: make(chan struct{}),
-		worry: make(chan struct{}, 1),
+		start: time.Now(), worry: make(chan struct{}, 1),
 	}
 	l.done.Go(l.run)
 	l.done.Go(l.report)
@@ -73,6 +80,38 @@ func (l *DecisionLog) Record(e DecisionEntry) {
 		}
 	}
 	l.drop(1)
+}
+
+// RecordDecision takes the entry of a decision that was made now, and returns at
+// once: see [NewDecisionEntry] and [DecisionLog.Record]. Anybody who has an account
+// can be refused as fast as the network lets him, and would fill the disk: of
+// refusals the log takes 4,096 at once and 200 a second, and drops what is beyond,
+// before it costs anything. Permissions are not counted.
+//
+// Everything about the resource is read before RecordDecision returns.
+func (l *DecisionLog) RecordDecision(q sallyport.Query, d sallyport.Decision, version int64) {
+	switch {
+	case l == nil:
+	case len(l.queue) == cap(l.queue), !d.Allow && !l.takesRefusal():
+		l.drop(1)
+	default:
+		l.Record(NewDecisionEntry(q, d, version))
+	}
+}
+
+// takesRefusal spends what one refusal may take, if it is there.
+func (l *DecisionLog) takesRefusal() bool {
+	now := time.Since(l.start)
+	for {
+		spent := l.spent.Load()
+		next := max(time.Duration(spent), now) + refusalPause
+		if next > now+refusalBurst {
+			return false
+		}
+		if l.spent.CompareAndSwap(spent, int64(next)) {
+			return true
+		}
+	}
 }
 
 // Dropped returns how many entries were lost since the start.
@@ -190,7 +229,7 @@ func (l *DecisionLog) report() {
 		}
 		now := l.dropped.Load()
 		if now > before {
-			l.log.Warn("decisions were not logged: the store does not keep up", "entries", now-before, "total", now)
+			l.log.Warn("decisions were not logged: there are too many, or the store does not keep up", "entries", now-before, "total", now)
 		}
 		before = now
 	}

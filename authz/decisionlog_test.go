@@ -181,6 +181,65 @@ func TestDropsAreLoggedOnceASecond(t *testing.T) {
 	})
 }
 
+// Whoever is refused without end costs a bounded number of rows, and others lose nothing but refusals.
+func TestRefusalsBeyondTheirShareAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w written
+		log, _ := logged()
+		l := authz.NewDecisionLog(w.write, log)
+		q := sallyport.Query{Principal: &sallyport.Principal{Kind: sallyport.User, Subject: "usr_ann"}, Action: "page:edit"}
+		record := func(n int, allow bool) {
+			for i := range n {
+				if i%64 == 0 {
+					synctest.Wait() // the writer is not what limits it
+				}
+				l.RecordDecision(q, sallyport.Decision{Allow: allow, Rule: "r"}, 7)
+			}
+		}
+		var kept, dropped int
+		for _, step := range []struct {
+			name          string
+			wait          time.Duration
+			n             int
+			allow         bool
+			kept, dropped int
+		}{
+			{"what comes at once", 0, 5000, false, 4096, 904},
+			{"nothing is left", 0, 10, false, 0, 10},
+			{"permissions are not counted", 0, 10, true, 10, 0},
+			{"a second later", time.Second, 1500, false, 200, 1300},
+			{"a trickle", time.Second, 150, false, 150, 0},
+			{"an hour later, no more than at first", time.Hour, 5000, false, 4096, 904},
+		} {
+			time.Sleep(step.wait)
+			record(step.n, step.allow)
+			synctest.Wait()
+			kept, dropped = kept+step.kept, dropped+step.dropped
+			if l.Dropped() != int64(dropped) {
+				t.Errorf("%s: dropped %d, want %d", step.name, l.Dropped(), dropped)
+			}
+		}
+		l.Close()
+		n := 0
+		for _, b := range w.batches {
+			n += len(b)
+			for _, e := range b {
+				if e.Subject() != "usr_ann" || e.Action != "page:edit" || e.PolicyVersion != 7 || e.ID == "" {
+					t.Fatalf("wrote %+v", e)
+				}
+			}
+		}
+		if n != kept {
+			t.Errorf("wrote %d, want %d", n, kept)
+		}
+		l.RecordDecision(q, sallyport.Decision{}, 0)
+		if l.Dropped() != int64(dropped)+1 {
+			t.Error("a closed log took a decision")
+		}
+		(*authz.DecisionLog)(nil).RecordDecision(q, sallyport.Decision{}, 0)
+	})
+}
+
 func TestAFailingWriteIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w written

@@ -19,16 +19,25 @@ const maxGranted = 5_000
 // reads what no column holds, or if the principal has been granted the action on
 // more than 5,000 objects one by one.
 func (p *Policy) Filter(ctx context.Context, q sallyport.Query, t sallyport.AnyType) (sallyport.Where, error) {
-	e := p.evaluate(&q, p.standing(&q)) // never done: the condition may hold on to its values
+	e := p.evaluate(&q, p.standing(&q))
 	f, err := e.filter(ctx, t)
 	if err != nil || f == nil {
 		return sallyport.Where{}, err
 	}
-	return f.Where(t)
+	if len(f.Granted) == 0 {
+		if l := e.about.list(e.rules.Set, e.env.Action, t); l != nil {
+			if w, ok := l.Where(&e.env, f.Org, f.Everything); ok {
+				e.done()
+				return w, nil
+			}
+		}
+	}
+	f.Permits, f.Forbids = e.residuals(t)
+	return f.Where(t) // e is never done: the condition may hold on to its values
 }
 
-// filter is what is left of the policy when only the object is not known; nil if
-// nothing is permitted.
+// filter is what decides on every object of type t but for the rules; nil if nothing
+// is permitted.
 func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Filter, error) {
 	if err := e.wellFormed(); err != nil {
 		return nil, err
@@ -38,9 +47,8 @@ func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Fi
 		return nil, nil
 	}
 	e.list(t)
-	f := &where.Filter{Org: who.Org}
-	f.Permits, f.Forbids = e.residuals(t)
-	if f.Everything = e.roles.decision != nil; f.Everything {
+	f := &where.Filter{Org: who.Org, Everything: e.roles.decision != nil}
+	if f.Everything {
 		return f, nil
 	}
 	if rules := e.policy.permits[t.Name()]; len(rules) > 0 {
@@ -49,6 +57,40 @@ func (e *evaluation) filter(ctx context.Context, t sallyport.AnyType) (*where.Fi
 	var err error
 	f.Granted, err = e.granted(ctx, t)
 	return f, err
+}
+
+// maxLists bounds the types of which an action keeps lists: a program has few, but
+// may make new ones.
+const maxLists = 64
+
+// A prepared is a list of the rules about an action on objects of a type; nil if
+// there is none.
+type prepared struct {
+	t    sallyport.AnyType
+	list *where.List
+}
+
+// list returns the prepared list of the rules about an action, which is g's, on
+// objects of type t. It is nil if the rules cannot be prepared.
+func (g *governed) list(rules *rule.Set, action sallyport.UID, t sallyport.AnyType) *where.List {
+	known := g.lists.Load()
+	if known != nil {
+		for _, l := range *known {
+			if l.t == t {
+				return l.list
+			}
+		}
+		if len(*known) >= maxLists {
+			return nil
+		}
+	}
+	l := prepared{t, where.NewList(rules.Candidates(action, t.Name()), t)}
+	more := []prepared{l}
+	if known != nil {
+		more = append(more, *known...)
+	}
+	g.lists.CompareAndSwap(known, &more) // who comes second prepares it anew the next time
+	return l.list
 }
 
 // list makes e ask about all objects of type t.

@@ -131,12 +131,12 @@ func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decis
 	if roles.decision != nil && !about.mayForbid && (q.Principal.Scopes == nil || ScopeAllows(q.Principal.Scopes, q.Action)) {
 		return *roles.decision, nil // the commonest query, decided without further ado
 	}
-	return p.consider(ctx, q, standing{s, about, place, roles})
+	return p.consider(ctx, &q, standing{s, about, place, roles})
 }
 
 // consider decides a query by whatever may have a say in it.
-func (p *Policy) consider(ctx context.Context, q sallyport.Query, s standing) (sallyport.Decision, error) {
-	e := p.evaluate(&q, s)
+func (p *Policy) consider(ctx context.Context, q *sallyport.Query, s standing) (sallyport.Decision, error) {
+	e := p.evaluate(q, s)
 	defer e.done()
 	d, err := e.decide(ctx)
 	inScope := ScopeAllows(q.Principal.Scopes, q.Action)

@@ -1,13 +1,15 @@
 package authz
 
 import (
+	"sync/atomic"
+
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authz/rule"
 )
 
 // A snapshot is what is in force at one moment: role definitions and rules, and of
 // each action all that counts for it, so that a query finds that in one step. It is
-// immutable.
+// immutable, but for the lists that are prepared when they are first asked for.
 type snapshot struct {
 	definitions *Definitions
 	rules       Rules
@@ -25,6 +27,8 @@ type governed struct {
 	byRole    []*rolePermits // of rules, those that permit to roles and ask for nothing else
 	mayForbid bool           // whether there are rules that forbid
 	signIn    bool           // whether a rule looks at how a person signed in
+
+	lists atomic.Pointer[[]prepared] // that were asked for
 }
 
 // heldBy reports whether a role holds the action by definition.

@@ -29,7 +29,7 @@ type item[K comparable, V any] struct {
 	until time.Duration // on the follower's clock
 	key   K
 	value V
-	names names
+	names []uint64 // of what it hangs on: mostly two or three of the nine that there may be
 }
 
 // NewCache returns a cache with room for at least that many entries, and for 8 if
@@ -87,7 +87,9 @@ func (it *item[K, V]) current(v *view) bool {
 	if mark == v.mark {
 		return true
 	}
-	if v.changed(mark, &it.names) {
+	var n names
+	copy(n[:], it.names)
+	if v.changed(mark, &n) {
 		return false
 	}
 	// v was there before the check, so nothing that the check did not see is
@@ -131,7 +133,7 @@ func (c *Cache[K, V]) Find(key K, read func() (v V, ids IDs, until time.Time, er
 // not prolong it afterwards, and a system that sleeps does not count its sleep.
 func (c *Cache[K, V]) Put(key K, v V, mark Mark, ids IDs, until time.Time) {
 	now := c.follower.view.Load()
-	it := &item[K, V]{key: key, value: v, until: c.moment(until), names: now.hash.names(ids)}
+	it := &item[K, V]{key: key, value: v, until: c.moment(until), names: now.hash.names(ids).present()}
 	it.mark.Store(uint64(mark))
 	if it.current(now) {
 		c.place(it).Store(it)

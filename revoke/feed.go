@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+	"weak"
 )
 
 // A FeedConfig says what a feed tells. Read and Key are required.
@@ -35,13 +37,17 @@ type Feed struct {
 	tail    *link  // the newest frame
 	at      cursor // after it
 	floor   int64
-	beat    *beat         // says that everything up to at was told; nil while that is not known
-	beaten  time.Duration // when a beat was told last
-	asked   bool          // somebody waits for a beat
-	recent  []*link       // frames with entries, oldest first
-	kept    int           // bytes in recent
-	policy  *Frame        // in force now
-	shot    *snapshot     // made lately
+	beat    *beat                    // says that everything up to at was told; nil while that is not known
+	beaten  time.Duration            // when a beat was told last
+	asked   bool                     // somebody waits for a beat
+	askedAt time.Duration            // of a reading that begins no earlier
+	oldest  *link                    // that is kept
+	recent  []*link                  // those with entries among the ones kept, oldest first
+	kept    int                      // bytes in what is kept
+	policy  *Frame                   // in force now
+	untold  bool                     // policy is an older one, because the newest could not be had
+	shot    *snapshot                // made lately
+	shots   []weak.Pointer[snapshot] // of those that somebody may still read, oldest first
 	closed  error
 	streams int
 
@@ -50,31 +56,52 @@ type Feed struct {
 
 // A link is a frame in the order in which frames are told.
 type link struct {
-	frame    *Frame
+	frame    *Frame // nil: the policy in force, whichever that is by then
 	from, to cursor // of a frame with entries
 
-	ready chan struct{} // closed once next is known
-	next  *link         // nil then means that the streams end here
+	ready chan struct{}        // closed once next is known
+	next  atomic.Pointer[link] // nil then means that the streams end here
 }
 
 func newLink(f *Frame) *link { return &link{frame: f, ready: make(chan struct{})} }
 
+// overtaken follows a link that is not kept any more.
+var overtaken = newLink(nil)
+
 const (
-	beatEvery  = time.Second
-	keepRecent = 4 << 20 // bytes
+	beatEvery = time.Second
+
+	// keepBytes is how much of what was told is kept, for all streams together. One
+	// that falls further behind ends, and is told the rest from the store: as long
+	// as its reader held on to a link, all that came after would stay in memory.
+	keepBytes = 8 << 20
+	linkBytes = 512 // of a link and its frame, about, beside the text
 )
+
+func (l *link) size() int {
+	if l.frame == nil {
+		return linkBytes
+	}
+	return len(l.frame.text) + linkBytes
+}
 
 // NewFeed tells what f reads from now on, and what came before from the store.
 func NewFeed(f *Follower, c FeedConfig) (*Feed, error) {
 	if c.Read == nil || len(c.Key) < 16 {
 		return nil, errors.New("revoke: FeedConfig needs Read and a Key of 16 bytes or more")
 	}
+	if f.feed != nil {
+		return nil, errors.New("revoke: a follower of a feed does not know what it could tell")
+	}
 	d := &Feed{c: c, follower: f, shooting: make(chan struct{}, 1)}
-	d.mu.Lock() // what is told meanwhile waits
-	defer d.mu.Unlock()
-	f.Observe(d.told)
+	f.telling.Lock() // nothing is read between where it starts and what it is told
+	defer f.telling.Unlock()
 	d.start()
-	return d, d.tellPolicy()
+	if err := d.tellPolicy(); err != nil {
+		return nil, err
+	}
+	f.observers = append(f.observers, d.told)
+	return d, nil
 }
 
 func (d *Feed) log() *slog.Logger { return cmp.Or(d.c.Log, slog.Default()) }
@@ -86,7 +113,8 @@ func (d *Feed) start() {
 	mac := hmac.New(sha256.New, d.c.Key)
 	mac.Write([]byte("salt of the feed of log " + d.at.Log))
 	d.blind = &blinder{salt: [saltSize]byte(mac.Sum(nil))}
-	d.tail, d.recent, d.kept, d.shot = newLink(nil), nil, 0, nil
+	d.tail, d.recent, d.shot = newLink(nil), nil, nil
+	d.oldest, d.kept = d.tail, d.tail.size()
 }
 
 // told takes what the follower has read.
@@ -108,6 +136,9 @@ func (d *Feed) told(p Progress) {
 
 // restart lets every stream come to its end: readers come back with their cursors.
 func (d *Feed) restart() {
+	for d.oldest != d.tail {
+		d.forget()
+	}
 	close(d.tail.ready)
 	d.start()
 }
@@ -115,10 +146,12 @@ func (d *Feed) restart() {
 func (d *Feed) tell(p Progress) error {
 	d.floor = max(d.floor, p.Head.Floor)
 	// The policy comes before the entry that says so, as it does on this node.
-	if p.Reset || slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.Kind == Policy }) {
-		if err := d.tellPolicy(); err != nil { // the old one stays in force there
-			d.log().Error("the policy cannot be told to other services", "cause", err)
+	if d.untold || p.Reset || slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.Kind == Policy }) {
+		err := d.tellPolicy()
+		if err != nil && !d.untold { // the old one stays in force there
+			d.log().Error("the policy cannot be told to other services; it is tried again at each reading of the log", "cause", err)
 		}
+		d.untold = err != nil
 	}
 	if err := d.tellEntries(p.Entries); err != nil {
 		return err
@@ -139,12 +172,9 @@ func (d *Feed) tellEntries(es []Entry) error {
 	}
 	l := newLink(f)
 	l.from, l.to = d.at, to
+	d.recent = append(d.recent, l)
 	d.append(l)
 	d.at, d.beat = to, nil
-	d.recent = append(d.recent, l)
-	for d.kept += len(f.text); d.kept > keepRecent; d.recent = d.recent[1:] {
-		d.kept -= len(d.recent[0].frame.text)
-	}
 	return nil
 }
 
@@ -172,8 +202,10 @@ func (d *Feed) tellPolicy() error {
 	if err != nil {
 		return err
 	}
-	if d.policy, err = newFrame(policyEvent, "", text); err == nil {
-		d.append(newLink(d.policy))
+	f, err := newFrame(policyEvent, "", text)
+	if err == nil {
+		d.policy = f
+		d.append(newLink(nil))
 	}
 	return err
 }
@@ -196,19 +228,35 @@ func (d *Feed) tellBeat(p Progress) error {
 	if err != nil {
 		return err
 	}
-	d.asked, d.beaten = false, p.Begun
+	d.asked, d.beaten = d.asked && p.Begun < d.askedAt, p.Begun
 	d.append(newLink(f))
 	return nil
 }
 
 func (d *Feed) append(l *link) {
-	d.tail.next = l
+	d.tail.next.Store(l)
 	close(d.tail.ready)
 	d.tail = l
+	for d.kept += l.size(); d.kept > keepBytes && d.oldest != d.tail; {
+		d.forget()
+	}
 }
 
-// errEnded ends a stream: its reader comes back with its cursor.
-var errEnded = errors.New("the feed begins anew")
+// forget lets go of the oldest link, and cuts it off from what follows.
+func (d *Feed) forget() {
+	l := d.oldest
+	d.oldest = l.next.Swap(overtaken)
+	d.kept -= l.size()
+	if len(d.recent) > 0 && d.recent[0] == l {
+		d.recent = d.recent[1:]
+	}
+}
+
+// These end a stream: its reader comes back with its cursor.
+var (
+	errEnded  = errors.New("the feed begins anew")
+	errBehind = errors.New("the reader is too far behind")
+)
 
 // ErrFeedClosed ends streams because the node stops.
 var ErrFeedClosed = errors.New("the feed is closed")
@@ -243,15 +291,17 @@ var ErrCursor = errors.New("malformed cursor")
 // beginning. It waits for what is still to come, until ctx ends. A cursor of another
 // log, or of one that was pruned past it, begins anew with the whole log. The last
 // value is an error: [ErrCursor], [ErrStale], [ErrFeedClosed], or one that a reader
-// overcomes by coming back with the cursor that it has by then.
+// overcomes by coming back with the cursor that it has by then. A stream that is
+// megabytes behind ends, and holds up nobody and nothing but the frame it is at.
 func (d *Feed) Frames(ctx context.Context, at string) iter.Seq2[*Frame, error] {
 	return func(yield func(*Frame, error) bool) {
 		d.count(1)
 		defer d.count(-1)
-		l, err := d.begin(ctx, at, yield)
+		s := &stream{Feed: d, yield: yield}
+		l, err := s.begin(ctx, at)
 		for err == nil {
-			if l, err = d.after(ctx, l); err == nil && !yield(l.frame, nil) {
-				return
+			if l, err = d.after(ctx, l); err == nil {
+				err = s.sayLink(l)
 			}
 		}
 		if !errors.Is(err, errHeardEnough) {
@@ -273,8 +323,12 @@ func (d *Feed) after(ctx context.Context, l *link) (*link, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if l.next != nil {
-		return l.next, nil
+	switch next := l.next.Load(); next {
+	case overtaken:
+		return nil, errBehind
+	case nil:
+	default:
+		return next, nil
 	}
 	return nil, cmp.Or(d.over(), errEnded)
 }

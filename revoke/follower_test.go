@@ -100,8 +100,13 @@ func TestDead(t *testing.T) {
 
 			b = newBook("log")
 			f := follow(t, b.config())
-			catchUp(t, f, b.add(nil, kill(revoke.Token, "x"), kill(revoke.Subject, "y"), c.entry))
+			told := subscribe(t, revoke.Subscription{Connect: (&wire{feed: feed(t, b, f)}).connect})
+			p := b.add(nil, kill(revoke.Token, "x"), kill(revoke.Subject, "y"), c.entry)
+			catchUp(t, f, p)
 			check("polled", f)
+			catchUp(t, told, p)
+			check("told", told)
+			check("told from the beginning", subscribe(t, revoke.Subscription{Connect: (&wire{feed: feed(t, b, f)}).connect}))
 		})
 	}
 }
@@ -135,24 +140,31 @@ func TestChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBook("log")
 			b.add(nil, kill(revoke.Session, "s"), overlay("u"), kill(revoke.Key, "k"), notice(revoke.Policy, "")) // before the mark
-			f := follow(t, b.config())
-			mark, err := f.Mark()
-			if err != nil {
-				t.Fatal(err)
+			node := follow(t, b.config())
+			told := subscribe(t, revoke.Subscription{Connect: (&wire{feed: feed(t, b, node)}).connect})
+			followers := []*revoke.Follower{node, told}
+			var marks []revoke.Mark
+			for _, f := range followers {
+				mark, err := f.Mark()
+				if err != nil || f.Changed(mark, c.ids) {
+					t.Fatalf("Changed before anything happened (%v)", err)
+				}
+				marks = append(marks, mark)
 			}
-			if f.Changed(mark, c.ids) {
-				t.Fatal("Changed before anything happened")
-			}
-			catchUp(t, f, b.add(nil, c.entries...))
-			if got := f.Changed(mark, c.ids); got != c.want {
-				t.Errorf("Changed = %t, want %t", got, c.want)
-			}
-			if !f.Changed(0, c.ids) {
-				t.Error("nothing Changed since the zero Mark")
-			}
-			now, _ := f.Mark()
-			if f.Changed(now, c.ids) || (now == mark) != (len(c.entries) == 0) {
-				t.Errorf("Mark is %v after %v", now, mark)
+			p := b.add(nil, c.entries...)
+			for i, f := range followers {
+				how := []string{"polled", "told"}[i]
+				catchUp(t, f, p)
+				if got := f.Changed(marks[i], c.ids); got != c.want {
+					t.Errorf("%s: Changed = %t, want %t", how, got, c.want)
+				}
+				if !f.Changed(0, c.ids) {
+					t.Errorf("%s: nothing Changed since the zero Mark", how)
+				}
+				now, _ := f.Mark()
+				if f.Changed(now, c.ids) || (now == marks[i]) != (len(c.entries) == 0) {
+					t.Errorf("%s: Mark is %v after %v", how, now, marks[i])
+				}
 			}
 		})
 	}

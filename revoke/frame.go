@@ -59,7 +59,7 @@ type wireEntry struct {
 
 func (b *blinder) wire(e *Entry) (w wireEntry, err error) {
 	w = wireEntry{Seq: e.Seq, Effect: e.Effect, Kind: e.Kind}
-	if e.ID != "" && e.Kind != Global && e.Kind != Policy {
+	if e.Kind != Global && e.Kind != Policy {
 		w.ID = b.id(e.Kind, e.ID).String()
 	}
 	if e.Org != "" {
@@ -78,7 +78,7 @@ func (b *blinder) wire(e *Entry) (w wireEntry, err error) {
 // it likes.
 func (w *wireEntry) entry() (Entry, error) {
 	e := Entry{Seq: w.Seq, Effect: w.Effect, Kind: w.Kind, ID: w.ID, Org: w.Org, sealed: w.Roles}
-	if w.Expires > 0 {
+	if w.Expires > 0 && w.Expires < never { // later is never, too
 		e.ExpiresAt = time.Unix(w.Expires, 0)
 	}
 	if w.Effect == "" || w.Kind == "" {

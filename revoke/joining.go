@@ -4,45 +4,71 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // errHeardEnough means that whoever reads a stream does not want more of it.
 var errHeardEnough = errors.New("the reader has gone")
 
+// A stream is what one reader hears.
+type stream struct {
+	*Feed
+	yield  func(*Frame, error) bool
+	policy *Frame // told last
+}
+
 // say yields a frame, if there is one.
 type say func(*Frame, error) error
 
+func (s *stream) say(f *Frame, err error) error {
+	if err == nil && f != nil && !s.yield(f, nil) {
+		return errHeardEnough
+	}
+	return err
+}
+
+func (s *stream) sayLink(l *link) error {
+	if l.frame != nil {
+		return s.say(l.frame, nil)
+	}
+	s.mu.Lock()
+	f := s.Feed.policy
+	s.mu.Unlock()
+	return s.sayPolicy(f)
+}
+
+// sayPolicy never goes back to an older one, and says none twice.
+func (s *stream) sayPolicy(f *Frame) error {
+	if f == s.policy {
+		return nil
+	}
+	s.policy = f
+	return s.say(f, nil)
+}
+
 // begin yields what brings the reader of a cursor up to date, and returns the last
 // link whose frame they have by then: from there on all streams are the same.
-func (d *Feed) begin(ctx context.Context, at string, yield func(*Frame, error) bool) (*link, error) {
-	c, err := d.comesFrom(ctx, at)
+func (s *stream) begin(ctx context.Context, at string) (*link, error) {
+	now := s.follower.Clock() // first: every reading that is asked for below begins later
+	c, err := s.comesFrom(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	say := func(f *Frame, err error) error {
-		if err == nil && f != nil && !yield(f, nil) {
-			return errHeardEnough
-		}
-		return err
-	}
-	j := d.join(c)
-	if err := say(newFrame(helloEvent, "", hello{feedVersion, j.at.Log, j.blind.salt[:], d.follower.Clock().Microseconds()})); err != nil {
+	j := s.join(c)
+	if err := s.say(newFrame(helloEvent, "", hello{feedVersion, j.at.Log, j.blind.salt[:], now.Microseconds()})); err != nil {
 		return nil, err
 	}
-	if err := say(j.policy, nil); err != nil {
+	if err := s.sayPolicy(j.policy); err != nil {
 		return nil, err
 	}
-	if j.missed != nil {
-		return j.missed, say(j.missed.frame, nil)
-	}
-	err = d.resume(ctx, &j, c, say)
+	err = s.resume(ctx, &j, c, s.say)
 	if errors.Is(err, errReplaced) {
-		return d.anew(ctx, &j, say)
+		return s.anew(ctx, &j, s.say)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return j.link, say(j.lastBeat())
+	return j.link, s.say(j.lastBeat())
 }
 
 // comesFrom reads a reader's cursor, and lets this node catch up with it: another
@@ -59,7 +85,9 @@ func (d *Feed) comesFrom(ctx context.Context, at string) (c cursor, err error) {
 	if _, err := d.follower.Mark(); err != nil {
 		return c, err
 	}
-	if here := d.follower.Cursor(); c.Log == here.Log && c.Seq > here.Seq {
+	// Also before another log's reader is told that this one begins anew: it may be
+	// this node that has not heard yet that the log was replaced.
+	if here := d.follower.Cursor(); at != "" && (c.Log != here.Log || c.Seq > here.Seq) {
 		err = d.follower.CatchUp(ctx, Position{})
 	}
 	return c, err
@@ -73,19 +101,23 @@ type joint struct {
 	at     cursor // after it
 	floor  int64
 	beat   *beat
-	missed *link // the first frame past the reader's cursor, if it is remembered
+	missed []*link // the frames past the reader's cursor, if they are remembered
 }
 
 // join looks where the reader of c joins. A beat will follow soon.
 func (d *Feed) join(c cursor) joint {
+	// What is in force on this node was also told: a reader that has heard of it from
+	// another must not find it missing here.
+	d.follower.telling.Lock()
+	defer d.follower.telling.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asked = true
+	d.asked, d.askedAt = true, d.follower.Clock()
 	d.follower.Ring()
 	j := joint{blind: d.blind, policy: d.policy, link: d.tail, at: d.at, floor: d.floor, beat: d.beat}
 	for i := len(d.recent) - 1; i >= 0 && c.nonce != "" && d.recent[i].from.Seq >= c.Seq; i-- {
 		if d.recent[i].from == c {
-			j.missed = d.recent[i]
+			j.missed = slices.Clone(d.recent[i:])
 		}
 	}
 	return j
@@ -95,7 +127,9 @@ func (j *joint) lastBeat() (*Frame, error) {
 	if j.beat == nil {
 		return nil, nil
 	}
-	return newFrame(beatEvent, j.at.String(), j.beat)
+	b := *j.beat
+	b.Floor = max(b.Floor, j.floor)
+	return newFrame(beatEvent, j.at.String(), b)
 }
 
 // resume yields what was appended between c and where the stream joins, if the log
@@ -105,6 +139,14 @@ func (d *Feed) resume(ctx context.Context, j *joint, c cursor, say say) error {
 	case c.nonce == "" || c.Log != j.at.Log || c.Seq > j.at.Seq:
 		return fmt.Errorf("%w: cursor %s", errReplaced, c.Position)
 	case c == j.at:
+		return nil
+	}
+	for _, l := range j.missed {
+		if err := say(l.frame, nil); err != nil {
+			return err
+		}
+	}
+	if j.missed != nil {
 		return nil
 	}
 	v := view{log: c.Log, nonce: c.nonce, mark: newMark(0, c.Seq)}

@@ -88,13 +88,18 @@ func (o *overlays) sweep(now time.Time, s *set) {
 // Roles returns the roles that the log has given the subject, everywhere or in an
 // organization, after the position rev of a token that was issued with others;
 // changed is false if it has not, and the token's own count. Only a follower made by
-// [Subscribe] knows: one that reads a store reads roles there. A node that is stale
-// does not say so here: ask [Follower.Dead] afterwards, or keep the answer in a
-// [Cache].
+// [Subscribe] knows: one that reads a store reads roles there. A position of another
+// log, or before the floor, is [ErrRevoked], as by [Follower.Dead]: the log may have
+// been replaced since that was asked, and what it said of the subject is gone. A node
+// that is stale does not say so here: ask [Follower.Dead] afterwards, or keep the
+// answer in a [Cache].
 func (f *Follower) Roles(rev Position, subject, org string) (roles []string, changed bool, err error) {
 	v := f.view.Load()
 	if v.roles == nil {
 		return nil, false, nil
+	}
+	if rev.Log != v.log || rev.Seq < v.floor {
+		return nil, false, ErrRevoked
 	}
 	return v.roles.since(rev.Seq, subject, org)
 }

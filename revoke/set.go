@@ -34,8 +34,8 @@ type set struct {
 // are filled but never freed: a table that is to lose entries is replaced.
 type table struct {
 	mask  uint64
-	slots []slot
 	maybe []atomic.Uint64 // eight bits per slot; each hash sets three of one word: a small answer to most look-ups
+	slots []slot          // behind mask and maybe, which lie in one cache line and are mostly all that is read
 	until []uint32        // when a slot may be dropped, in Unix seconds; read by the writer only
 	used  int
 }

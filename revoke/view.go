@@ -102,6 +102,23 @@ func (h *hasher) names(ids IDs) (n names) {
 	return n
 }
 
+// present returns those that are not 0.
+func (n names) present() []uint64 {
+	count := 0
+	for _, name := range n {
+		if name != 0 {
+			count++
+		}
+	}
+	there := make([]uint64, 0, count)
+	for _, name := range n {
+		if name != 0 {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
 // A view is what a node knows at one moment. It never changes once published,
 // except that the set may already hold entries past the cursor: those can only
 // refuse sooner.

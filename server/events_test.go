@@ -193,16 +193,6 @@ func TestTheHeadersOfAStream(t *testing.T) {
 	h.nobody().bearer("garbage").do("GET", "/auth/events").want(401, "invalid_token")
 }
 
-// login is another browser of somebody who is registered.
-func (h *house) login(name, more string) *caller {
-	h.Helper()
-	c := h.nobody()
-	c.id = c.do("POST", "/auth/login", `{"username":"`+name+`","password":"`+pass+`"`+more+`}`).want(200).user()
-	return c
-}
-
-const byCookie = `,"mode":"cookie"`
-
 // TestWhatIsTold: each change, to whom it is told, and what they can do afterwards.
 func TestWhatIsTold(t *testing.T) {
 	h := open(t)
@@ -538,6 +528,7 @@ func TestShutDown(t *testing.T) {
 }
 
 // TestAResetIsToldAsAChangeOfEverything: what happened in between cannot be told.
+// Sessions and tokens of another log are no more, keys are.
 func TestAResetIsToldAsAChangeOfEverything(t *testing.T) {
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
 	if err != nil {
@@ -548,11 +539,14 @@ func TestAResetIsToldAsAChangeOfEverything(t *testing.T) {
 	h := openOn(t, store)
 	ann := h.browser("ann")
 	program := h.program("bob")
+	byKey := ann.narrowed("note:read").listen()
 	s, p := ann.listen(), program.listen()
 	store.id.Store("another")
-	s.want("roles", "policy")
-	p.want("signed_out") // its position is one of a log that is no more
-	p.over()
+	byKey.want("roles", "policy")
+	for _, s := range []*source{s, p} {
+		s.want("signed_out")
+		s.over()
+	}
 }
 
 // replaced is a store whose log can become another.
@@ -581,7 +575,7 @@ func (o otherLog) Head(ctx context.Context) (revoke.Head, error) {
 	return h, err
 }
 
-// driveEvents lets the stream give its answers.
+// driveEvents lets the streams give their answers.
 func driveEvents(h *house) {
 	h.Helper()
 	kai := h.browser("kai")

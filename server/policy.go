@@ -74,5 +74,5 @@ func (g grants) Of(ctx context.Context, grantees []authz.Grantee, resourceType s
 
 // record puts a decision into the log of decisions.
 func (s *Server) record(_ context.Context, q sallyport.Query, d sallyport.Decision) {
-	s.decided.Record(authz.NewDecisionEntry(q, d, s.Policy.LoadRules().Version))
+	s.decided.RecordDecision(q, d, s.Policy.LoadRules().Version)
 }

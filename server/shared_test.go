@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,20 +40,23 @@ func (c *counted) Get(ctx context.Context, key string) ([]byte, error) {
 	return v, err
 }
 
-func openRedis(t testing.TB, addr string) *counted {
+// openRedis returns a client that is connected. Without patience it counts a Redis as
+// away as late as a minute: on a busy machine everything may take long.
+func openRedis(t testing.TB, addr string, patience time.Duration) *counted {
 	t.Helper()
-	c, err := redis.Open(t.Context(), redis.Config{URL: "redis://" + addr, Log: slog.New(slog.DiscardHandler)})
+	c, err := redis.Open(t.Context(), redis.Config{URL: "redis://" + addr, Patience: cmp.Or(patience, time.Minute), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	eventually(t, "Redis answers", func() bool { _, err := c.Get(t.Context(), "x"); return err == nil })
 	return &counted{Client: c}
 }
 
 // sharing gives each node a client of one Redis.
-func sharing(t testing.TB, addr string) func(*server.Config) {
+func sharing(t testing.TB, addr string, patience ...time.Duration) func(*server.Config) {
 	return func(c *server.Config) {
-		c.Shared = openRedis(t, addr)
+		c.Shared = openRedis(t, addr, append(patience, 0)[0])
 		c.Limits = map[string]limit.Rate{"search": {Requests: 3, Per: time.Hour}, "much": {Requests: 1e6, Per: time.Minute}}
 	}
 }
@@ -297,6 +301,9 @@ func TestRedisNeverChangesAnAnswer(t *testing.T) {
 	}
 }
 
+// usual is how long a request waits for Redis where nothing else is configured.
+const usual = 250 * time.Millisecond
+
 // A phase is how long requests took while Redis was in some state.
 type phase struct {
 	name string
@@ -327,7 +334,7 @@ func TestLosingRedisLosesNothing(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			r := testdb.NewRedis(t)
-			one, two := twoNodes(t, testdb.Postgres(t, sqldb.Key(), migrate), sharing(t, r.Addr))
+			one, two := twoNodes(t, testdb.Postgres(t, sqldb.Key(), migrate), sharing(t, r.Addr, usual))
 			one.limited()
 			two.limited()
 			var now atomic.Pointer[phase]

@@ -29,11 +29,13 @@ const pass = "plums ripen late in august"
 type installation struct {
 	testing.TB
 	*server.Server
-	URL   string
-	store account.Store
-	key   string      // API key that may read the feed and introspect
-	down  atomic.Bool // answers nothing but 502
-	http  *httptest.Server
+	URL    string
+	store  account.Store
+	key    string       // API key that may read the feed and introspect
+	down   atomic.Bool  // answers nothing but 502
+	silent atomic.Bool  // the feed does
+	asked  atomic.Int64 // introspections
+	http   *httptest.Server
 
 	config server.Config
 }
@@ -47,7 +49,10 @@ func install(t testing.TB, change ...func(*server.Config)) *installation {
 	t.Cleanup(func() { db.Close() })
 	in := &installation{TB: t, store: db}
 	in.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if in.down.Load() {
+		if strings.HasSuffix(r.URL.Path, "/introspect") {
+			in.asked.Add(1)
+		}
+		if in.down.Load() || in.silent.Load() && strings.HasSuffix(r.URL.Path, "/revocations") {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}

@@ -173,6 +173,9 @@ func (v *Verifier) complete(_ context.Context, p *sallyport.Principal) error {
 
 func (v *Verifier) replace(roles *[]string, since revoke.Position, subject, org string) error {
 	now, changed, err := v.follower.Roles(since, subject, org)
+	if errors.Is(err, revoke.ErrRevoked) { // the log was replaced since the token was looked at
+		return fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
+	}
 	if err == nil && changed {
 		*roles = now
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -207,6 +208,7 @@ func serve(t testing.TB, b *board, c sallyportgrpc.Config, options ...grpc.Serve
 	t.Helper()
 	r := &running{house: new(house), log: new(logged)}
 	r.gate = &sallyport.Gate{
+		NotFound:       []error{sql.ErrNoRows},
 		Authenticators: []sallyport.Authenticator{r.house}, Policy: r.house, Limiter: r.house, Origin: "https://board.example",
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

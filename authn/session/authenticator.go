@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unique"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/internal/recent"
@@ -109,12 +110,25 @@ func (s *Session) ids() revoke.IDs {
 func (s *Session) principal() *sallyport.Principal {
 	p := &sallyport.Principal{
 		Kind: sallyport.User, Subject: s.Subject, Org: s.Org, Session: s.ID, Credential: "session",
-		AuthTime: s.AuthTime, AMR: s.AMR, AAL: s.AAL,
+		AuthTime: s.AuthTime, AMR: compact(s.AMR), AAL: s.AAL,
 	}
 	if !s.Position.IsZero() {
 		p.Rev = s.Position.String()
 	}
 	return p
+}
+
+// compact returns a copy that takes no more memory than it must, because it is kept: a
+// store makes lists with room to spare, and the same few words again and again.
+func compact(words []string) []string {
+	if words == nil {
+		return nil
+	}
+	c := make([]string, len(words))
+	for i, w := range words {
+		c[i] = unique.Make(w).Value()
+	}
+	return c
 }
 
 func earliest(t time.Time, others ...time.Time) time.Time {

@@ -87,7 +87,7 @@ func TestMemoryHoldsNoTokenThatIsRemembered(t *testing.T) {
 		var half string // of the signature, reversed, so as not to find ourselves
 		var wg sync.WaitGroup
 		wg.Go(func() { // a goroutine of its own, because stacks are in the dump
-			good := signed(t)
+			good := signed(t, func(c *token.Claims) { c.ID = "tok_" + name }) // one that nobody else has
 			for range 3 {
 				if p, err := a.Authenticate(t.Context(), bearerOf(good)); answerOf(p, err) != "usr_1" {
 					t.Error(err)

@@ -140,7 +140,7 @@ func (c *backup) publish(name string) error {
 // has reports whether a file is one of those that the folder consists of.
 func (f folder) has(info fs.FileInfo) bool {
 	db := f.database()
-	for _, path := range []string{db, db + "-wal", db + "-shm", db + "-journal", f.sealingKey(), f.lockFile()} {
+	for _, path := range []string{db, db + "-wal", db + "-shm", db + "-journal", f.incoming(), f.sealingKey(), f.lockFile()} {
 		if own, err := os.Stat(path); err == nil && os.SameFile(own, info) {
 			return true
 		}

@@ -39,8 +39,9 @@ func (f folder) create() error {
 	return nil
 }
 
-// A lock is held by the server that runs on the folder, and by a command for the
-// moment in which it creates or migrates. It ends with the process.
+// A lock is held by the server that runs on the folder, by a restore, and by
+// another command for the moment in which it creates or migrates. It ends with the
+// process.
 type lock struct{ file *os.File }
 
 // A busyError says that somebody else holds the lock.

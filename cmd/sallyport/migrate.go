@@ -66,7 +66,7 @@ func (*migrateStatus) Run(ctx context.Context, p *program) error {
 type migrateUp struct{}
 
 func (*migrateUp) Help() string {
-	return "The server does this by itself when it starts. Migrations are never taken back: keep a copy of the data folder."
+	return "The server does this by itself when it starts. Migrations are never taken back: take a backup before."
 }
 
 func (c *migrateUp) Run(ctx context.Context, p *program) error {

@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/sallyport-auth/sallyport/authz"
@@ -20,7 +19,7 @@ func (s decisions) Append(ctx context.Context, entries ...authz.DecisionEntry) e
 			return err
 		}
 		e.At = at(ms(e.At))
-		text, err := json.Marshal(e)
+		text, err := e.MarshalJSON() // json.Marshal would read it all once more
 		if err != nil {
 			return err
 		}

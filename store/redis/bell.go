@@ -3,15 +3,19 @@ package redis
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/redis/rueidis"
 )
 
 const channel = prefix + "bell"
 
+// ringTime is how long a ring may take. Nobody waits for it.
+const ringTime = 2 * time.Second
+
 // Ring wakes every other node that listens: it implements server.Bell.
 func (c *Client) Ring(ctx context.Context) error {
-	err := c.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	err := c.ask(ctx, ringTime, func(ctx context.Context) rueidis.RedisResult {
 		return c.redis.Do(ctx, c.redis.B().Publish().Channel(channel).Message(c.node).Build())
 	}).Error()
 	if err != nil {

@@ -29,15 +29,30 @@ func (j *journal) count(s string) int {
 	return strings.Count(j.text.String(), s)
 }
 
+// open returns a client that is connected. On a busy machine everything may take long,
+// and where that is not what is tested nothing gives up early.
 func open(t testing.TB, addr string) (*redis.Client, *journal) {
 	t.Helper()
+	c, j := openWith(t, redis.Config{URL: "redis://" + addr, Patience: time.Minute})
+	answers(t, c)
+	return c, j
+}
+
+func openWith(t testing.TB, config redis.Config) (*redis.Client, *journal) {
+	t.Helper()
 	j := &journal{}
-	c, err := redis.Open(t.Context(), redis.Config{URL: "redis://" + addr, Log: slog.New(slog.NewTextHandler(j, nil))})
+	config.Log = slog.New(slog.NewTextHandler(j, nil))
+	c, err := redis.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
 	return c, j
+}
+
+func answers(t testing.TB, c *redis.Client) {
+	t.Helper()
+	eventually(t, "Redis answers", func() bool { _, err := c.Get(t.Context(), "k"); return err == nil })
 }
 
 func client(t testing.TB) *redis.Client {

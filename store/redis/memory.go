@@ -10,7 +10,7 @@ import (
 
 // Get implements session.Memory.
 func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
-	value, err := c.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	value, err := c.ask(ctx, c.patience, func(ctx context.Context) rueidis.RedisResult {
 		return c.redis.Do(ctx, c.redis.B().Get().Key(prefix+"v:"+key).Build())
 	}).AsBytes()
 	if rueidis.IsRedisNil(err) {
@@ -24,7 +24,7 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Set implements session.Memory.
 func (c *Client) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	err := c.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	err := c.ask(ctx, c.patience, func(ctx context.Context) rueidis.RedisResult {
 		return c.redis.Do(ctx, c.redis.B().Set().Key(prefix+"v:"+key).Value(rueidis.BinaryString(value)).PxMilliseconds(milliseconds(ttl)).Build())
 	}).Error()
 	if err != nil {

@@ -37,7 +37,7 @@ func (c *Client) Spend(ctx context.Context, client string, interval, ahead time.
 // spend does so at a time in microseconds; "" = now. Tests, whose time is another
 // than the server's, keep the moment for longer.
 func (c *Client) spend(ctx context.Context, client string, interval, ahead time.Duration, now string, keep time.Duration) (time.Duration, error) {
-	wait, err := c.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	wait, err := c.ask(ctx, c.patience, func(ctx context.Context) rueidis.RedisResult {
 		return gcra.Exec(ctx, c.redis, []string{prefix + "q:" + client}, []string{microseconds(interval), microseconds(ahead), now, fmt.Sprint(keep.Milliseconds())})
 	}).AsInt64()
 	if err != nil {

@@ -80,14 +80,14 @@ func TestMeter(t *testing.T) {
 // However many ask at once, on however many nodes, a burst is a burst.
 func TestManySpendAtOnce(t *testing.T) {
 	r := client(t)
-	var passed, unknown atomic.Int64
+	var passed atomic.Int64
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
 			for range 20 {
 				wait, err := r.Spend(t.Context(), "u", time.Hour, 99*time.Hour)
-				if err != nil { // on a busy machine
-					unknown.Add(1)
+				if err != nil {
+					t.Error(err)
 				} else if wait == 0 {
 					passed.Add(1)
 				}
@@ -95,7 +95,7 @@ func TestManySpendAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := passed.Load(); n > 100 || n+unknown.Load() < 100 {
-		t.Errorf("%d passed of a burst of 100, and of %d nobody knows", n, unknown.Load())
+	if n := passed.Load(); n != 100 {
+		t.Errorf("%d passed of a burst of 100", n)
 	}
 }

@@ -9,6 +9,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -29,8 +30,6 @@ const (
 	dialTimeout  = 500 * time.Millisecond
 	writeTimeout = 500 * time.Millisecond
 	keepAlive    = 200 * time.Millisecond
-	// patience is how long one request waits for one answer.
-	patience = 250 * time.Millisecond
 )
 
 // ErrAway means that the server does not answer at the moment.
@@ -43,6 +42,10 @@ const prefix = "sallyport:"
 type Config struct {
 	URL string       // redis://user:password@host:6379/0, rediss:// for TLS; see [CheckURL]
 	Log *slog.Logger // nil = slog.Default()
+
+	// Patience is how long one request waits for one answer, before the server counts
+	// as away. 0 = 250 ms.
+	Patience time.Duration
 }
 
 // A Client shares one server with the other nodes. It is safe for concurrent use.
@@ -51,24 +54,22 @@ type Client struct {
 	log   *slog.Logger
 	node  string // what this node is called on the channel
 
+	patience time.Duration
+
 	complained atomic.Int64 // when, in nanoseconds
 	breaker
 }
 
 // Open connects. A server that does not answer is no error: the client tries again in
-// the background, and returns [ErrAway] meanwhile. One that refuses the user name or
-// the password is. Errors never contain the password.
+// the background, and returns [ErrAway] meanwhile. One that refuses the user name, the
+// password or the database is. Errors never contain the password.
 func Open(ctx context.Context, c Config) (*Client, error) {
 	option, err := c.option()
 	if err != nil {
 		return nil, err
 	}
-	log := c.Log
-	if log == nil {
-		log = slog.Default()
-	}
 	r, err := rueidis.NewClient(option)
-	if refusal, ok := rueidis.IsRedisErr(err); ok && !refusal.IsLoading() {
+	if refusal, ok := rueidis.IsRedisErr(err); ok && !passes(refusal) {
 		if r != nil {
 			r.Close()
 		}
@@ -77,12 +78,21 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	if r == nil {
 		return nil, fmt.Errorf("connecting to Redis: %w", err)
 	}
-	client := &Client{redis: r, log: log, node: rand.Text()}
-	client.breaker.start(ctx, client.ping, log)
+	client := &Client{
+		redis: r, log: cmp.Or(c.Log, slog.Default()), node: rand.Text(), patience: cmp.Or(c.Patience, 250*time.Millisecond),
+	}
+	client.breaker.start(ctx, client.ping, client.log)
 	if err != nil {
 		client.lose(err)
 	}
 	return client, nil
+}
+
+// passes reports whether the server refuses for a reason that goes away by itself.
+func passes(refusal *rueidis.RedisError) bool {
+	text := refusal.Error()
+	return refusal.IsLoading() || strings.HasPrefix(text, "MASTERDOWN") || strings.HasPrefix(text, "BUSY") ||
+		strings.Contains(text, "max number of clients")
 }
 
 // Close ends all connections. Whatever is asked then fails.
@@ -134,13 +144,13 @@ func (c *Config) option() (rueidis.ClientOption, error) {
 	o.PipelineMultiplex = -1   // one connection for everybody, so that what ping finds out is true for all
 	o.ForceSingleClient = true // and so it is returned even if nobody answers
 	o.DisableRetry = true      // who asks does something else instead
-	o.DisableCache = true      // docs/decisions/0018
+	o.DisableCache = true      // docs/decisions/0017
 	return o, nil
 }
 
-// ask sends a command unless the server is known to be away, and waits no longer
-// than patience for the answer. Who gives up earlier says nothing about the server.
-func (c *Client) ask(ctx context.Context, send func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
+// ask sends a command unless the server is known to be away, and waits so long for
+// the answer. Who gives up earlier says nothing about the server.
+func (c *Client) ask(ctx context.Context, patience time.Duration, send func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
 	if c.away() {
 		return rueidis.NewErrorResult(ErrAway)
 	}

@@ -37,7 +37,7 @@ var errForgotten = errors.New("it may have been seen before Redis lost what it h
 // A server that evicts keys while they live forgets proofs: it must be configured
 // with "maxmemory-policy noeviction", which is the default.
 func (c *Client) First(ctx context.Context, id string, made time.Time, ttl time.Duration) (bool, error) {
-	n, err := c.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	n, err := c.ask(ctx, c.patience, func(ctx context.Context) rueidis.RedisResult {
 		return first.Exec(ctx, c.redis, []string{prefix + "p:" + id, prefix + "since"},
 			[]string{fmt.Sprint(milliseconds(ttl)), fmt.Sprint(made.UnixMilli())})
 	}).AsInt64()

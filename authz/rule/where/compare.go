@@ -41,7 +41,7 @@ func (w *writer) compare(cmp string, a, b *term) (cond, error) {
 	case b.col != nil:
 		return and(when, cond{op: compare, cmp: cmp, col: a.col, other: b.col}), nil
 	}
-	return w.withConstant(when, cmp, a.col, b.value)
+	return w.withConstant(when, cmp, a.col, b)
 }
 
 // where is when, if it counts.
@@ -53,7 +53,8 @@ func where(when cond, counts bool) cond {
 }
 
 // withConstant compares a column with a constant of its kind.
-func (w *writer) withConstant(when cond, cmp string, c *col, v sallyport.Value) (cond, error) {
+func (w *writer) withConstant(when cond, cmp string, c *col, t *term) (cond, error) {
+	v := t.value
 	if c.kind == sallyport.KindEntity && v.Text() == "" && c != w.id {
 		return where(when, cmp == "<>"), nil // in a column of references "" is nothing
 	}
@@ -63,6 +64,9 @@ func (w *writer) withConstant(when cond, cmp string, c *col, v sallyport.Value) 
 	}
 	if b, ok := arg.(bool); ok && cmp == "<>" {
 		cmp, arg = "=", !b
+	}
+	if t.hole > 0 {
+		arg = hole(t.hole - 1)
 	}
 	return and(when, cond{op: compare, cmp: cmp, col: c, arg: arg}), nil
 }

@@ -34,18 +34,26 @@ type Residual struct {
 // and names the rule, the attribute and the reason.
 func (f *Filter) Where(t sallyport.AnyType) (sallyport.Where, error) {
 	w := writer{t: t}
-	c, err := f.condition(&w)
+	c, err := f.bounded(&w)
 	if err != nil {
 		return sallyport.Where{}, err
 	}
+	return sallyport.NewWhere(func(d sallyport.Dialect, first int) string { return c.sql(d, first) }, c.appendArgs(nil)...), nil
+}
+
+// bounded is the whole condition, or an error if it is too much.
+func (f *Filter) bounded(w *writer) (cond, error) {
+	c, err := f.condition(w)
+	if err != nil {
+		return cond{}, err
+	}
 	if c.depth() > maxDepth {
-		return sallyport.Where{}, fmt.Errorf("%w: its conditions are nested more than %d deep", sallyport.ErrNotListable, maxDepth)
+		return cond{}, fmt.Errorf("%w: its conditions are nested more than %d deep", sallyport.ErrNotListable, maxDepth)
 	}
-	args := c.appendArgs(nil)
-	if len(args) > maxArgs {
-		return sallyport.Where{}, fmt.Errorf("%w: it would take %d arguments, the limit is %d", sallyport.ErrNotListable, len(args), maxArgs)
+	if n := len(c.appendArgs(nil)); n > maxArgs {
+		return cond{}, fmt.Errorf("%w: it would take %d arguments, the limit is %d", sallyport.ErrNotListable, n, maxArgs)
 	}
-	return sallyport.NewWhere(func(d sallyport.Dialect, first int) string { return c.sql(d, first) }, args...), nil
+	return c, nil
 }
 
 // maxArgs bounds the arguments of a condition, and maxConditions its length: what
@@ -85,6 +93,7 @@ func (f *Filter) tenant(w *writer) (cond, error) {
 		return cond{}, fmt.Errorf("%w: %w", sallyport.ErrNotListable, err)
 	}
 	a, b := column(org), constant(sallyport.EntityValue(sallyport.UID{Type: sallyport.OrganizationType, ID: f.Org}))
+	b.hole = len(w.holes) // the last of them, 0 = there are none
 	return w.compare("=", &a, &b)
 }
 

@@ -2,6 +2,7 @@ package where
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,6 +16,7 @@ import (
 type term struct {
 	when   cond
 	value  sallyport.Value // if col and linear are nil; not loaded: whatever the query will say
+	hole   int             // of value, if it is one: its number from 1
 	col    *col
 	linear *linear
 }
@@ -82,7 +84,9 @@ func (w *writer) terms(e *rule.Expr) ([]term, error) {
 func (w *writer) single(e *rule.Expr) (t term, found bool, err error) {
 	switch {
 	case e.Op == rule.Const && e.Value.Known():
-		return constant(e.Value), true, nil
+		t = constant(e.Value)
+		t.hole = 1 + slices.Index(w.holes, e)
+		return t, true, nil
 	case e.Op == rule.Resource:
 		return column(w.key()), true, nil
 	case e.Op == rule.Attr && e.Args[0].Op != rule.Resource:

@@ -13,8 +13,9 @@ type writer struct {
 	t     sallyport.AnyType
 	id    *col
 	cols  *namedCol
-	early bool // there is no query yet: what does not read the object may be anything
-	size  int  // comparisons so far
+	early bool         // there is no query yet: what does not read the object may be anything
+	size  int          // comparisons so far
+	holes []*rule.Expr // constants of which only the query knows which; the last is the organization
 }
 
 // truth is where e surely holds, or with want false, where it surely does not.
