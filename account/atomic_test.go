@@ -235,7 +235,7 @@ func operations() []operation {
 				return err
 			}
 		}},
-		{name: "CreateKey in an organization", unlogged: true, prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
+		{name: "CreateKey in an organization", prepare: inOrganization(func(ctx context.Context, s *account.Service, m *account.SignedIn, in org.Organization) error {
 			_, _, err := s.CreateKey(ctx, m.User.ID, account.NewKey{Name: "k", Org: in.ID, Scopes: []string{"post:create"}}, origin(""))
 			return err
 		})},
@@ -294,7 +294,7 @@ func operations() []operation {
 		{name: "EnsureRoles", prepare: plain(func(ctx context.Context, s *account.Service) error {
 			return s.EnsureRoles(ctx, []authz.Role{{Name: "one"}, {Name: "two", Inherits: []string{"one"}}})
 		})},
-		{name: "CreateKey", unlogged: true, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
+		{name: "CreateKey", prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {
 			_, _, err := s.CreateKey(ctx, first.User.ID, account.NewKey{Name: "k", Scopes: []string{"post:create"}}, origin(""))
 			return err
 		})},

@@ -185,7 +185,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, p *sallyport.Principal, 
 		if err != nil {
 			return at, err
 		}
-		return tx.Log.Append(ctx, overlay)
+		return appendTold(ctx, tx, o.about(u.ID, "joined the organization"), overlay)
 	})
 	if err == nil {
 		err = refusal

@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -56,25 +57,31 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 	k, plain = apikey.Generate()
 	k.Owner, k.Org, k.Name, k.Scopes = owner, in.Org, in.Name, in.Scopes
 	k.CreatedAt, k.ExpiresAt = now, in.ExpiresAt.Truncate(time.Millisecond)
-	err = s.Store.Update(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		u, err := tx.Users.Lock(ctx, owner)
 		if err != nil {
-			return err
+			return p, err
 		}
 		if u.Status != Active {
-			return ErrNotFound
+			return p, ErrNotFound
 		}
 		if in.Org != "" {
 			if _, err := membership(ctx, tx, in.Org, owner); err != nil {
-				return err
+				return p, err
 			}
 		}
 		if err := tx.APIKeys.Create(ctx, k); err != nil {
-			return err
+			return p, err
 		}
 		e := o.Entry("apikey.create", owner, now)
 		e.Org, e.Detail = k.Org, map[string]string{"apikey": k.ID, "name": k.Name}
-		return tx.Audit.Append(ctx, e)
+		if err := tx.Audit.Append(ctx, e); err != nil {
+			return p, err
+		}
+		// No node has to hear of a key that is new; those who are told of events do.
+		about := o.about(owner, "")
+		about.Name = k.Name
+		return appendTold(ctx, tx, about, s.notice(revoke.APIKey, k.ID, now))
 	})
 	if err != nil {
 		return apikey.Key{}, "", err
@@ -96,6 +103,10 @@ func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) err
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
+		k, err := tx.APIKeys.ByID(ctx, id) // if its owner is active: of others nobody has to be told
+		if err != nil && !errors.Is(err, apikey.ErrNotFound) {
+			return p, err
+		}
 		there, err := tx.APIKeys.Revoke(ctx, id, owner)
 		if err != nil {
 			return p, err
@@ -108,7 +119,9 @@ func (s *Service) RevokeKey(ctx context.Context, id, owner string, o Origin) err
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, s.killEntry(revoke.APIKey, id, now))
+		about := o.about(cmp.Or(owner, k.Owner), "")
+		about.Name = k.Name
+		return appendTold(ctx, tx, about, s.killEntry(revoke.APIKey, id, now))
 	})
 }
 

@@ -73,7 +73,7 @@ func TestEntriesLiveAsLongAsTheyAreNeeded(t *testing.T) {
 			k, _, err := h.CreateKey(t.Context(), m.User.ID, account.NewKey{Name: "k", Scopes: []string{"post:create"}}, origin(""))
 			h.must(err)
 			return h.RevokeKey(t.Context(), k.ID, "", origin(""))
-		}, map[string]time.Duration{"kill apikey": brief}},
+		}, map[string]time.Duration{"kill apikey": brief, "notice apikey": brief}},
 		{"a definition", func(m *account.SignedIn, _ org.Organization) error {
 			return h.PutRole(t.Context(), authz.Role{Name: "new"}, nil, origin(""))
 		}, map[string]time.Duration{"notice policy": brief}},

@@ -28,7 +28,7 @@ func (s *Service) Disable(ctx context.Context, user string, o Origin) error {
 		if err := tx.Audit.Append(ctx, o.Entry("user.disable", user, now)); err != nil {
 			return p, err
 		}
-		return appendKills(ctx, tx, user, dead)
+		return appendKills(ctx, tx, user, o.about(user, "user disabled"), dead)
 	})
 }
 
@@ -82,13 +82,16 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user}); err != nil {
 			return p, err
 		}
+		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Users.Delete(ctx, user); err != nil {
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("user.delete", user, now)); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, dead)
+		return appendTold(ctx, tx, o.about(user, "user deleted"), dead)
 	})
 }
 

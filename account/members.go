@@ -43,7 +43,7 @@ func (s *Service) AddMember(ctx context.Context, organization, user string, o Or
 		if err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, overlay)
+		return appendTold(ctx, tx, o.about(user, "joined the organization"), overlay)
 	})
 }
 
@@ -72,7 +72,7 @@ func (s *Service) RemoveMember(ctx context.Context, organization, user string, o
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, s.entry(revoke.Kill, revoke.Subject, user, organization, now))
+		return appendTold(ctx, tx, o.about(user, "left the organization"), s.entry(revoke.Kill, revoke.Subject, user, organization, now))
 	})
 }
 

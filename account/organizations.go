@@ -134,7 +134,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, id string, o Origin) e
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, s.killEntry(revoke.Org, id, now))
+		return appendTold(ctx, tx, o.about("", "organization deleted"), s.killEntry(revoke.Org, id, now))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // ChangePassword replaces the password of p's subject, who proves the current
@@ -79,7 +80,9 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
 			return p, err
 		}
-		if p, err = appendKills(ctx, tx, u.ID, dead...); err != nil {
+		about := o.about(u.ID, "password changed")
+		about.Change = ssf.Update
+		if p, err = appendKills(ctx, tx, u.ID, about, dead...); err != nil {
 			return p, err
 		}
 		if p.Log != a.position.Log { // the session ended with its log; it must not get into the next one
@@ -148,12 +151,25 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 		if err != nil {
 			return p, err
 		}
+		about := o.about(user, "password set")
+		if about.Change, err = replaces(ctx, tx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Credentials.SetPassword(ctx, user, phc, now); err != nil {
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.set", user, now)); err != nil {
 			return p, err
 		}
-		return appendKills(ctx, tx, user, dead)
+		return appendKills(ctx, tx, user, about, dead, s.notice(revoke.Subject, user, now))
 	})
+}
+
+// replaces says what a new password is to the user: another one, or the first.
+func replaces(ctx context.Context, tx Tx, user string) (ssf.Change, error) {
+	old, err := tx.Credentials.Password(ctx, user)
+	if err != nil || old != "" {
+		return ssf.Update, err
+	}
+	return ssf.Create, nil
 }

@@ -78,7 +78,7 @@ func (s *Service) assign(ctx context.Context, user, role, organization, action s
 		if err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, overlay)
+		return appendTold(ctx, tx, o.about(user, ""), overlay)
 	})
 }
 

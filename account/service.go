@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // AdminRole is the role that holds every permission. It cannot be deleted, and
@@ -158,12 +159,35 @@ func (s *Service) kill(ctx context.Context, tx Tx, user, reason string, now time
 
 // appendKills appends as the last thing in a transaction, and moves the user's
 // last kill there.
-func appendKills(ctx context.Context, tx Tx, user string, entries ...revoke.Entry) (revoke.Position, error) {
-	p, err := tx.Log.Append(ctx, entries...)
+func appendKills(ctx context.Context, tx Tx, user string, about ssf.About, entries ...revoke.Entry) (revoke.Position, error) {
+	p, err := appendTold(ctx, tx, about, entries...)
 	if err != nil {
 		return p, err
 	}
 	return p, tx.Users.SetKilledSeq(ctx, user, p.Seq)
+}
+
+// appendTold appends to the log as the last thing in a transaction, and keeps what the
+// entries mean for those who are told of events.
+func appendTold(ctx context.Context, tx Tx, about ssf.About, entries ...revoke.Entry) (revoke.Position, error) {
+	p, err := tx.Log.Append(ctx, entries...)
+	if err != nil {
+		return p, err
+	}
+	return p, tx.Signals.Append(ctx, ssf.Derive(p.Seq, about, entries...)...)
+}
+
+// about says to those who are told that something was done to the user, by whom, and
+// why ("" = that says nothing to them).
+func (o Origin) about(user, reason string) ssf.About {
+	a := ssf.About{Subject: user, By: ssf.Admin, Reason: reason}
+	switch o.Actor {
+	case user:
+		a.By = ssf.User
+	case "", "system", "anonymous":
+		a.By = ssf.System
+	}
+	return a
 }
 
 func (s *Service) log() *slog.Logger { return cmp.Or(s.Log, slog.Default()) }

@@ -47,7 +47,7 @@ func (s *Service) signOutEverywhere(ctx context.Context, subject string, o Origi
 		if err := tx.Audit.Append(ctx, o.Entry("user.sign_out_everywhere", subject, now)); err != nil {
 			return p, err
 		}
-		return appendKills(ctx, tx, subject, dead)
+		return appendKills(ctx, tx, subject, o.about(subject, "signed out everywhere"), dead)
 	})
 }
 
@@ -92,7 +92,7 @@ func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) 
 		if err := tx.Audit.Append(ctx, e); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, s.killEntry(revoke.Session, id, now))
+		return appendTold(ctx, tx, o.about(sess.Subject, ""), s.killEntry(revoke.Session, id, now))
 	})
 }
 
@@ -114,7 +114,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, subject, keep string, o 
 		if err := tx.Audit.Append(ctx, o.Entry("session.end_others", subject, now)); err != nil {
 			return p, err
 		}
-		return tx.Log.Append(ctx, dead...)
+		return appendTold(ctx, tx, o.about(subject, ""), dead...)
 	})
 }
 

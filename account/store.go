@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // A Store is where accounts live: one of the back ends below store. It is safe
@@ -31,7 +32,8 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// decisions after authz.DecisionRetention, entries of the log.
+	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
+	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -44,7 +46,7 @@ type Store interface {
 // for every transaction: the user's row, the organization's, refresh families,
 // sessions, roles by name, the rest, the log's counter row, and then only rows
 // already held: the user's killed_seq, and the sessions that go on after a password
-// change. Families and sessions of several sessions at once are for who holds the
+// change; and new signals, for which nobody can wait. Families and sessions of several sessions at once are for who holds the
 // user's row.
 //
 // An error that a contract names, such as ErrNotFound or ErrTaken, is an answer:
@@ -71,6 +73,9 @@ type Tx struct {
 	Organizations org.Store
 	Members       org.Members
 	Invitations   org.Invitations
+
+	Signals ssf.Signals
+	Streams ssf.Streams
 }
 
 // Status says whether an account may be used.

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // Tokens are an access token, and the refresh token that gets the next one.
@@ -141,7 +142,8 @@ func (s *Service) reused(ctx context.Context, tx Tx, r token.Rotated, now time.T
 	if err := tx.Audit.Append(ctx, e); err != nil {
 		return p, err
 	}
-	return tx.Log.Append(ctx, s.killEntry(revoke.Session, r.Session, now))
+	about := ssf.About{Subject: r.Subject, By: ssf.Policy, Reason: "a refresh token was used twice"}
+	return appendTold(ctx, tx, about, s.killEntry(revoke.Session, r.Session, now))
 }
 
 // continued reads anew whatever the next access token says: the user, the

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/server/transmitter"
 )
 
 // A Config says what to serve. BaseURL and Store are needed, everything else has
@@ -84,7 +86,9 @@ type Config struct {
 	InsecureHTTP bool         // plain http outside loopback: cookies and tokens can be read on the way
 	Log          *slog.Logger // nil = slog.Default()
 
-	poll time.Duration // between polls of the log; set by tests only
+	poll     time.Duration     // between polls of the log; set by tests only
+	outgoing http.RoundTripper // of pushed events; set by tests only
+	lease    time.Duration     // of event streams; set by tests only
 }
 
 func (c *Config) basePath() string        { return cmp.Or(c.BasePath, "/auth") }
@@ -145,6 +149,11 @@ func (c *Config) check() error {
 	}
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
+	}
+	for _, r := range c.Keys.Resources {
+		if r.Audience == transmitter.Resource(c.issuer(), c.basePath()) && r.Alg == token.HS256 {
+			report("resource %q: HS256 cannot sign events, which others verify", r.Audience)
+		}
 	}
 	return errors.Join(append(errs, c.Passwords.Validate(), c.Keys.Check())...)
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/setup"
+	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
 
@@ -56,6 +57,7 @@ type Server struct {
 	follower *revoke.Follower
 	feed     *revoke.Feed
 	events   *events.Streams
+	signals  *transmitter.Transmitter
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
@@ -102,6 +104,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if !c.ManageOnly {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
+		s.running.Go(func() { s.signals.Run(background) })
 	}
 	return s, nil
 }
@@ -142,6 +145,8 @@ func (s *Server) readLog(ctx context.Context, f func(revoke.Log) error) error {
 // in force here.
 func (s *Server) tell(context.Context) (err error) {
 	s.follower.Observe(s.events.Tell)
+	s.signals = s.transmitter()
+	s.follower.Observe(s.signals.Tell)
 	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
 		Read: s.readLog, Key: s.sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
@@ -287,6 +292,7 @@ func (s *Server) mount(context.Context) error {
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
 			Tokens: s.tokens, APIKeys: s.apiKeys,
 		},
+		&transmitter.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Transmitter: s.signals},
 		s.setup,
 		pages,
 		&openapi.Handler{
@@ -370,6 +376,9 @@ func (s *Server) Obey(ctx context.Context) error {
 func (s *Server) maintain(ctx context.Context) {
 	const every, batch = time.Minute, 500
 	for {
+		if err := s.signals.Maintain(ctx); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "looking after event streams failed", "err", err)
+		}
 		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "sweeping failed", "err", err)
 		}
@@ -403,6 +412,7 @@ func (s *Server) log() *slog.Logger { return s.config.log() }
 func (s *Server) EndStreams() {
 	s.feed.Close()
 	s.events.Close()
+	s.signals.Close()
 }
 
 // Close stops what runs in the background. The store stays open: it is yours.

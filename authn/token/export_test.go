@@ -1,7 +1,5 @@
 package token
 
-import "net/netip"
-
 // StrictJSON reads s as one JSON object by the rules of the scanner.
 func StrictJSON(s string) error {
 	return parseObject(s, func(p *parser, _ string) error { return p.skip() })
@@ -12,9 +10,6 @@ func ParseClaims(payload string) (*Claims, error) {
 	c := &Claims{}
 	return c, c.parse(payload)
 }
-
-// Public reports whether a guarded connection may go to a.
-func Public(a netip.Addr) bool { return public(a) }
 
 // RefreshHash is the keyed hash of a refresh token.
 var RefreshHash = refreshHash

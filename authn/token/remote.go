@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 )
 
 // A RemoteKeySet is a KeySource that fetches the key set of an issuer and keeps it fresh, without a goroutine of its own: looking up a
@@ -73,10 +72,8 @@ type fetched struct {
 }
 
 const (
-	remoteTimeout = 5 * time.Second
-	remoteMaxBody = 1 << 20
-	minBackoff    = time.Second
-	maxBackoff    = time.Minute
+	minBackoff = time.Second
+	maxBackoff = time.Minute
 )
 
 func orDuration(d, def time.Duration) time.Duration {
@@ -220,7 +217,7 @@ func (r *RemoteKeySet) startLocked(now time.Time) <-chan struct{} {
 
 // refresh fetches once. It has a context of its own: a caller who gives up must not spoil it for the others.
 func (r *RemoteKeySet) refresh(done chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), remoteTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), outbound.Timeout)
 	defer cancel()
 	f, err := r.fetch(ctx, r.now.Load())
 	r.mu.Lock()
@@ -275,11 +272,11 @@ func (r *RemoteKeySet) fetch(ctx context.Context, old *fetched) (*fetched, error
 }
 
 func (r *RemoteKeySet) readSet(body io.Reader) (*JWKS, error) {
-	data, err := io.ReadAll(io.LimitReader(body, remoteMaxBody+1))
+	data, err := io.ReadAll(io.LimitReader(body, outbound.MaxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading key set: %w", err)
 	}
-	if len(data) > remoteMaxBody {
+	if len(data) > outbound.MaxBody {
 		return nil, errors.New("reading key set: larger than 1 MiB")
 	}
 	set, err := ParseJWKS(data)
@@ -332,57 +329,22 @@ func (r *RemoteKeySet) prepare() {
 	if r.err = r.checkURL(); r.err != nil {
 		return
 	}
-	c := http.Client{}
-	if r.Client != nil {
-		c = *r.Client
-	}
-	if r.PublicOnly && c.Transport != nil {
+	r.client = outbound.Client(r.Client)
+	if r.PublicOnly && r.client.Transport != nil {
 		r.err = errors.New("token.RemoteKeySet: PublicOnly cannot guard the Transport of Client")
 		return
 	}
-	if c.Transport == nil {
-		c.Transport = r.transport()
+	if r.client.Transport == nil {
+		r.client.Transport = outbound.Transport(r.PublicOnly)
 	}
-	c.Jar = nil
-	c.Timeout = remoteTimeout
-	// A redirect would leave the address that was configured, and its checks, behind.
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	r.client = &c
-}
-
-func (r *RemoteKeySet) transport() *http.Transport {
-	d := &net.Dialer{Timeout: remoteTimeout}
-	t := &http.Transport{
-		DialContext: d.DialContext, TLSHandshakeTimeout: remoteTimeout,
-		ResponseHeaderTimeout: remoteTimeout, MaxResponseHeaderBytes: 64 << 10, MaxIdleConns: 2, IdleConnTimeout: time.Minute,
-		ForceAttemptHTTP2: true,
-	}
-	if r.PublicOnly {
-		d.Control = refusePrivate
-	}
-	return t
 }
 
 func (r *RemoteKeySet) checkURL() error {
-	u, err := url.Parse(r.url)
-	switch {
-	case r.url == "":
+	if r.url == "" {
 		return errors.New("token.RemoteKeySet needs Issuer or URL")
-	case err != nil:
+	}
+	if err := outbound.CheckURL(r.url, r.InsecureAllowHTTP); err != nil {
 		return fmt.Errorf("token.RemoteKeySet: %w", err)
-	case u.Host == "" || u.User != nil || u.Fragment != "":
-		return errors.New("token.RemoteKeySet: the address must have a host, no user and no fragment")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme != "http":
-		return errors.New("token.RemoteKeySet: the address must be https")
-	case !r.InsecureAllowHTTP && !loopback(u.Hostname()):
-		return errors.New("token.RemoteKeySet: plain http is for loopback only; see InsecureAllowHTTP")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }

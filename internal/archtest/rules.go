@@ -17,7 +17,7 @@ type layer struct {
 var (
 	foundations = []string{".", "revoke", "limit", "audit", "internal/*"}
 	doors       = append([]string{"authn/**", "authz/**"}, foundations...)
-	features    = append([]string{"account/**"}, doors...)
+	features    = append([]string{"account/**", "ssf"}, doors...)
 )
 
 var layers = []layer{
@@ -27,6 +27,8 @@ var layers = []layer{
 	{"limit", foundations, crypto, "quotas are below every feature: standard library and x/crypto only"},
 	{"audit", foundations, crypto, "the audit trail is below every feature: standard library and x/crypto only"},
 
+	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
+
 	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
 		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
 	{"authn/*/**", foundations, crypto,
@@ -35,7 +37,7 @@ var layers = []layer{
 		"the only importer of cedar-go: it can be replaced, and programs without rules do not link it"},
 	{"authz/**", foundations, nil, "door two does not know how somebody proved who they are, nor where roles are stored"},
 
-	{"account/**", doors, append([]string{"golang.org/x/text"}, crypto...),
+	{"account/**", append([]string{"ssf"}, doors...), append([]string{"golang.org/x/text"}, crypto...),
 		"people and their credentials join the two doors; the stores implement its interfaces, never the reverse"},
 	{"verifier/**", append([]string{"authn/token", "authz", "authz/rulebook"}, foundations...), nil,
 		"other services link it: no account, no store, no server"},

@@ -66,6 +66,9 @@ func NewTx(c Conn) account.Tx {
 		Organizations: organizations{d},
 		Members:       members{d},
 		Invitations:   invitations{d},
+
+		Signals: signals{d},
+		Streams: streams{d},
 	}
 }
 

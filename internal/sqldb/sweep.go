@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // Update runs f in one transaction of a back end.
@@ -34,6 +35,10 @@ var expired = [...]struct {
 			WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
+	// What a stream waits for stays, however old: it is the stream that is disabled.
+	{"signals", `DELETE FROM sallyport_signals WHERE seq IN
+		(SELECT g.seq FROM sallyport_signals g WHERE g.at <= $1 AND NOT EXISTS
+			(SELECT 1 FROM sallyport_streams s WHERE s.cursor_seq < g.seq AND s.status <> 'disabled') ORDER BY g.at LIMIT $2)`, ssf.Retention},
 }
 
 // Sweep deletes up to limit expired rows of each kind, each kind in a transaction

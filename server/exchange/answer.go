@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // JSON answers with v. Nothing that we answer may be stored by a cache.
@@ -68,6 +69,9 @@ func Problem(err error) error {
 	if e, ok := errors.AsType[*account.InvalidError](err); ok {
 		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
 	}
+	if e, ok := errors.AsType[*ssf.InvalidError](err); ok {
+		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
+	}
 	if e, ok := errors.AsType[*password.WeakError](err); ok {
 		return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: map[string]any{"reason": string(e.Reason)}}
 	}
@@ -100,13 +104,15 @@ func Problem(err error) error {
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	case errors.Is(err, authz.ErrConflict):
 		return conflict("conflict", "Somebody else has published a policy meanwhile. Read it, then publish again.")
+	case errors.Is(err, ssf.ErrTooMany):
+		return conflict("conflict", fmt.Sprintf("A receiver has at most %d streams. Delete one first.", ssf.MaxStreams))
 	case errors.Is(err, authz.ErrFilter):
 		return Invalid(sentence(err.Error()))
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
 	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
 		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
-		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey):
+		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err

@@ -118,4 +118,5 @@ var pathParameters = map[string]string{
 	"kid":     "Key identifier.",
 	"code":    "From the one-time link.",
 	"token":   "From the link.",
+	"stream":  "Id of the stream.",
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // A set is a sorted set of texts.
@@ -82,6 +83,7 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.invitationExpiry.expired(now, limit), invitations{x}.remove) +
 		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
+		each(signals{x}.done(now.Add(-ssf.Retention), limit), signals{x}.remove) +
 		each(x.entryExpiry.expired(now, limit), revocations{x}.prune)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 	"github.com/sallyport-auth/sallyport/store"
 )
 
@@ -64,6 +65,10 @@ type state struct {
 	byInvitationHash tree[string]
 	invitationsTo    index // by organization
 	invitationExpiry expiry
+
+	signals     tree[*ssf.Signal] // by number
+	signalOrder expiry            // by the time when they happened; keys are numbers
+	streams     tree[*ssf.Stream]
 
 	audit       tree[*audit.Entry]
 	log         tree[*revoke.Entry] // by number
@@ -119,6 +124,9 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Signals: signals{x},
+		Streams: streams{x},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // hash returns a hash as sessions and API keys are looked up by.
@@ -161,13 +162,22 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error {
 			return tx.Audit.Append(ctx, audit.Entry{ID: "aud_" + name, At: c.now, Actor: user, Action: "test", Outcome: audit.Success})
 		},
-		func() error { _, err := tx.Log.Append(ctx, c.newKill(name)); return err },
+		func() error {
+			return tx.Streams.Create(ctx, c.newStream(name, user, func(s *ssf.Stream) { s.Status = ssf.Disabled }))
+		},
+		func() error {
+			p, err := tx.Log.Append(ctx, c.newKill(name))
+			if err == nil {
+				err = tx.Signals.Append(ctx, c.newSignal(name, p.Seq))
+			}
+			return err
+		},
 	)
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, entry of the log.
-const expiring = 8
+// family, API key, failures, grant, decision, invitation, signal, entry of the log.
+const expiring = 9
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -202,6 +212,8 @@ type census struct {
 	Audit    []audit.Entry
 	Head     revoke.Head
 	Log      []revoke.Entry
+	Signals  []ssf.Signal
+	Streams  []ssf.Stream
 }
 
 // census asks, and changes nothing.
@@ -237,6 +249,8 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.Audit, err = tx.Audit.List(ctx, audit.Filter{Limit: 100}); return },
 			func() (err error) { n.Head, err = tx.Log.Head(ctx); return },
 			func() (err error) { n.Log, err = tx.Log.Read(ctx, 0, 100); return },
+			func() (err error) { n.Signals, err = tx.Signals.Read(ctx, 0, 100); return },
+			func() (err error) { n.Streams, err = tx.Streams.Of(ctx, user); return },
 			func() error { return errUndo },
 		)
 	})

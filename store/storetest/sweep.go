@@ -129,7 +129,7 @@ var sweep = []promise{
 		equal(c, "next position", c.appendLog(c.newKill("new")).Seq, begin.Seq+7)
 	}},
 
-	{"users, passwords, roles, versions, organizations, members, signing keys, events and secrets do not expire", func(c *check) {
+	{"users, passwords, roles, versions, organizations, members, signing keys, events, streams and secrets do not expire", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
 		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), expiring)
@@ -142,6 +142,7 @@ var sweep = []promise{
 		same(c, "versions", c.history(0, 100), before.Versions)
 		same(c, "signing keys", c.signingKeys(), before.Keys)
 		equal(c, "secret", c.secret("ann"), before.Secret)
+		equal(c, "streams", c.streamsOf("usr_ann"), before.Streams)
 	}},
 
 	{"sweeps and Updates at once do not disturb each other", func(c *check) {

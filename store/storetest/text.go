@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 	"github.com/sallyport-auth/sallyport/store"
 )
 
@@ -221,6 +222,26 @@ var writes = []struct {
 	{"the organization in the log", killWith(func(e *revoke.Entry, s string) { e.Org = s })},
 	{"a role in the log", killWith(func(e *revoke.Entry, s string) { e.Effect, e.Overlay = revoke.Overlay, []string{"a", s} })},
 
+	{"the session of a signal", signalWith(func(g *ssf.Signal, s string) { g.Session = s })},
+	{"a role in a signal", signalWith(func(g *ssf.Signal, s string) { g.Roles = []string{"a", s} })},
+	{"the name in a signal", signalWith(func(g *ssf.Signal, s string) { g.Name = s })},
+	{"the id of a stream", streamWith(func(x *ssf.Stream, s string) { x.ID = s })},
+	{"the owner of a stream", streamWith(func(x *ssf.Stream, s string) { x.Owner = s })},
+	{"the endpoint of a stream", streamWith(func(x *ssf.Stream, s string) { x.Endpoint = s })},
+	{"an event that a stream asks for", streamWith(func(x *ssf.Stream, s string) { x.Requested = []string{s} })},
+	{"the description of a stream", streamWith(func(x *ssf.Stream, s string) { x.Description = s })},
+	{"the state of a notice", streamWith(func(x *ssf.Stream, s string) { x.Notices[0].State = s })},
+	{"the problem that a stream gets", func(c *check, tx account.Tx, s string) error {
+		x := c.newStream("ann", "usr_ann")
+		x.Problem = s
+		return tx.Streams.Update(c.Context(), x)
+	}},
+	{"the lease that a stream gets", func(c *check, tx account.Tx, s string) error {
+		x := c.newStream("ann", "usr_ann")
+		x.Lease = s
+		return tx.Streams.Update(c.Context(), x)
+	}},
+
 	{"the name of a secret", func(c *check, tx account.Tx, s string) error {
 		_, err := tx.Secrets.Create(c.Context(), s, []byte("x"))
 		return err
@@ -318,6 +339,22 @@ func killWith(set func(*revoke.Entry, string)) func(*check, account.Tx, string) 
 		set(&e, s)
 		_, err := tx.Log.Append(c.Context(), e)
 		return err
+	}
+}
+
+func signalWith(set func(*ssf.Signal, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		g := c.newSignal("new", 1000)
+		set(&g, s)
+		return tx.Signals.Append(c.Context(), g)
+	}
+}
+
+func streamWith(set func(*ssf.Stream, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newStream("new", "usr_ann")
+		set(&x, s)
+		return tx.Streams.Create(c.Context(), x)
 	}
 }
 
@@ -433,6 +470,14 @@ var lookups = []struct {
 	{"Invitations.Revoke by id", func(c *check, tx account.Tx, s string) (bool, error) {
 		v, err := tx.Invitations.Revoke(c.Context(), "org_ann", s)
 		return v.ID != "", err
+	}},
+	{"Streams.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.Streams.ByID(c.Context(), s)
+		return x.ID != "", err
+	}},
+	{"Streams.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Streams.Of(c.Context(), s)
+		return len(all) > 0, err
 	}},
 	{"Audit.List by actor", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Audit.List(c.Context(), audit.Filter{Actor: s, Limit: 10})

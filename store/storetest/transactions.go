@@ -184,6 +184,7 @@ func (c *check) undoEverything(tx account.Tx, name string) error {
 			return tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user})
 		},
 		func() error { _, err := tx.Keys.DeleteKey(ctx, "kid_"+name); return err },
+		func() error { return tx.Streams.DeleteOf(ctx, user) },
 		func() error { return tx.Failures.Set(ctx, []byte(name), limit.Failures{}, c.now) },
 		func() error { return tx.Credentials.SetPassword(ctx, user, "$other$", c.now) },
 		func() error { return tx.Users.Delete(ctx, user) },

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/sqldb"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // A Statement is one that sqldb ran.
@@ -206,6 +207,19 @@ func everything(ctx context.Context, tx account.Tx) {
 	tx.Log.Head(ctx)
 	tx.Log.Renew(ctx, "another")
 	tx.Log.Read(ctx, 0, 10)
+
+	st := tx.Streams
+	st.Create(ctx, ssf.Stream{ID: "stm_1", Owner: "usr_1", Method: ssf.Push, Status: ssf.Enabled})
+	st.ByID(ctx, "stm_1")
+	st.Of(ctx, "usr_1")
+	st.Lock(ctx, "stm_1")
+	st.Update(ctx, ssf.Stream{ID: "stm_1"})
+	tx.Signals.Append(ctx, ssf.Signal{Seq: 1, ID: "sig_1", At: now})
+	tx.Signals.Read(ctx, 0, 10)
+	st.Due(ctx, now, 10)
+	st.Behind(ctx, now, 10)
+	st.Delete(ctx, "stm_1")
+	st.DeleteOf(ctx, "usr_1")
 	tx.Users.Delete(ctx, "usr_1")
 }
 

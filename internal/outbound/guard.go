@@ -1,4 +1,4 @@
-package token
+package outbound
 
 import (
 	"errors"
@@ -6,15 +6,15 @@ import (
 	"syscall"
 )
 
-// errPrivateAddress is what a guarded dial fails with.
-var errPrivateAddress = errors.New("address is not on the public internet")
+// ErrPrivate is what a guarded dial fails with.
+var ErrPrivate = errors.New("address is not on the public internet")
 
 // refusePrivate is a net.Dialer.Control that lets connections go to public addresses only. It sees the address after DNS resolution,
 // so a name that resolves to a private address, now or at the second look-up, gains nothing (server-side request forgery).
 func refusePrivate(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
-	if err != nil || !public(ap.Addr()) {
-		return errPrivateAddress
+	if err != nil || !Public(ap.Addr()) {
+		return ErrPrivate
 	}
 	return nil
 }
@@ -32,7 +32,8 @@ var notPublic = func() (list []netip.Prefix) {
 	return list
 }()
 
-func public(a netip.Addr) bool {
+// Public reports whether a is an address on the public internet.
+func Public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if !a.IsGlobalUnicast() || a.IsPrivate() {
 		return false
