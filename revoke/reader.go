@@ -20,11 +20,11 @@ type reader struct {
 	f      *Follower
 	cursor string // where the view in force is; "" = begin with the whole log
 
-	replaced bool // the last connection was ended because its greeting came late
-
 	mu    sync.Mutex
 	moved chan struct{} // closed at everything that a waiter may wait for
 	err   error         // why the last connection ended; nil once another one is good
+
+	replaced int // connections in a row, because their greeting came late
 
 	logged   string // the last cause
 	loggedAt time.Duration
@@ -44,6 +44,7 @@ func (r *reader) run(ctx context.Context) {
 			failures = 0 // a feed that says hello and goodbye is no good one
 		}
 		if errors.Is(err, errGreetedLate) {
+			r.replaced++
 			continue // nothing failed
 		}
 		r.fail(err)
@@ -267,12 +268,11 @@ func (r *reader) greet(in *events, asked time.Duration, p *patience) (*conversat
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	c := &conversation{reader: r, patience: p, log: h.Log, blind: &blinder{[saltSize]byte(h.Salt)}, asked: h.At, since: r.f.Clock()}
+	c := &conversation{reader: r, patience: p, log: h.Log, blind: &blinder{[saltSize]byte(h.Salt)}, asked: h.At, met: r.f.Clock()}
 	// The node read its clock after we had asked: what it says of a moment, it says of
 	// one at least as late here. Clocks of day take no part.
 	c.zero = asked - time.Duration(h.At)*time.Microsecond
-	c.met = r.f.Clock()
-	c.late = c.met - asked
+	c.since, c.late = c.met, c.met-asked
 	return c, nil
 }
 
@@ -296,14 +296,19 @@ var errGreetedLate = errors.New("the greeting came late")
 
 // tooLate reports whether another connection may know the node's clock better. One
 // whose greeting came late, from a node that was frozen or hardly reached, takes
-// everything for that much older as long as it lasts: half a bound of news at most.
-// Where one such came of another, a third will be no better.
+// everything for that much older as long as it lasts. It is replaced before half a
+// bound is gone; if the next one is late too, it is the node that is slow, and it is
+// tried again rarely.
 func (c *conversation) tooLate() bool {
-	bound := c.bound()
-	if c.late <= bound/5 {
-		c.replaced = false
+	bound, lived := c.bound(), c.f.Clock()-c.met
+	switch {
+	case c.late <= bound/5:
+		c.replaced = 0
+		return false
+	case c.replaced == 0:
+		return lived >= bound/2-c.late
 	}
-	return !c.replaced && c.late > bound/5 && c.f.Clock()-c.met >= bound/2-c.late
+	return lived >= 2*bound<<min(2*(c.replaced-1), 6)
 }
 
 // maxMicros is a century; more overflows somewhere.
@@ -470,7 +475,6 @@ func (c *conversation) takeBeat(ev *event) error {
 		c.good()
 	}
 	if c.tooLate() {
-		c.replaced = true
 		return errGreetedLate
 	}
 	return nil
