@@ -147,8 +147,8 @@ type Accessor struct {
 	value  func(object any) Value // where it is no scalar, or no Go type stands behind
 }
 
-// Fits reports whether a reads objects of r's type.
-func (a *Accessor) Fits(r *Resource) bool { return a.class == r.class }
+// Fits reports whether a reads objects of r's type. A nil r has none.
+func (a *Accessor) Fits(r *Resource) bool { return r != nil && a.class == r.class }
 
 // Read returns the attribute of r, of the kind declared or absent. It panics if a
 // does not fit.

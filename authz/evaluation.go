@@ -15,13 +15,11 @@ type evaluation struct {
 	policy *Policy
 	query  sallyport.Query
 	standing
-	who     principal
-	what    object
-	subject sallyport.Resource // who, as an object
-	around  sallyport.Resource // the context, as an object
-	env     rule.Env
-	addr    netip.Prefix
-	given   struct { // grant, once it is read: how somebody signed in does not change it
+	who   principal
+	what  object
+	env   rule.Env
+	addr  netip.Prefix
+	given struct { // grant, once it is read: how somebody signed in does not change it
 		read bool
 		by   string
 	}
@@ -30,9 +28,8 @@ type evaluation struct {
 var evaluations = sync.Pool{New: func() any {
 	e := new(evaluation)
 	e.what.q = &e.query
-	e.around = circumstances.Of(e)
 	e.env.Principal, e.env.Context, e.env.Record, e.env.Entities = &e.who, e.context, e.record, e
-	e.env.Objects = rule.Objects{Principal: &e.subject, Resource: &e.query.Resource, Context: &e.around}
+	e.env.Objects.Resource, e.env.Objects.Context = &e.query.Resource, &e.query.Context
 	return e
 }}
 
@@ -56,19 +53,12 @@ func (p *Policy) evaluate(q *sallyport.Query, s standing) *evaluation {
 // as makes p the principal who asks.
 func (e *evaluation) as(p *sallyport.Principal) {
 	e.query.Principal, e.who.p, e.who.amr = p, p, e.who.amr[:0]
-	if e.subject = subjects.Of(p); p.Kind == sallyport.Anonymous {
-		e.subject = sallyport.Resource{} // it has no attributes
-	}
+	e.env.Objects.Principal = p
 }
 
 // done ends the evaluation. What is in it stays until the next query takes its
 // place, or the collector empties the pool.
 func (e *evaluation) done() { evaluations.Put(e) }
-
-// circumstances are those fields of the context that are scalars of ours.
-var circumstances = sallyport.TypeOf("Context", func(*evaluation) string { return "" },
-	sallyport.Time("time", func(e *evaluation) time.Time { return e.time() }),
-)
 
 // context is a field of the context.
 func (e *evaluation) context(name string) sallyport.Value {
@@ -137,56 +127,19 @@ type principal struct {
 	ancestors   []sallyport.UID
 }
 
-// subjects are the attributes of a principal that are scalars.
-var subjects = sallyport.TypeOf("Principal", func(p *sallyport.Principal) string { return p.Subject },
-	sallyport.Entity("org", sallyport.OrganizationType, func(p *sallyport.Principal) string { return p.Org }),
-	sallyport.String("plan", func(p *sallyport.Principal) string { return p.Plan }).If(func(p *sallyport.Principal) bool { return p.Plan != "" }),
-	sallyport.Int("aal", func(p *sallyport.Principal) int64 { return int64(p.AAL) }),
-	sallyport.Time("auth_time", func(p *sallyport.Principal) time.Time { return p.AuthTime }),
-	sallyport.String("credential", func(p *sallyport.Principal) string { return p.Credential }),
-)
-
-func (w *principal) UID() sallyport.UID {
-	switch w.p.Kind {
-	case sallyport.User:
-		return sallyport.UID{Type: sallyport.UserType, ID: w.p.Subject}
-	case sallyport.Service:
-		return sallyport.UID{Type: sallyport.ServiceType, ID: w.p.Subject}
-	default:
-		return sallyport.UID{Type: sallyport.AnonymousType}
-	}
-}
+func (w *principal) UID() sallyport.UID { return rule.PrincipalUID(w.p) }
 
 func (w *principal) Attr(name string) sallyport.Value {
-	p := w.p
-	if p.Kind == sallyport.Anonymous {
-		return sallyport.AbsentValue()
+	if name != "amr" || w.p.Kind == sallyport.Anonymous {
+		return rule.PrincipalAttr(w.p, name)
 	}
-	switch name {
-	case "org":
-		if p.Org != "" {
-			return sallyport.EntityValue(sallyport.UID{Type: sallyport.OrganizationType, ID: p.Org})
+	if len(w.amr) != len(w.p.AMR) {
+		w.amr = w.amr[:0]
+		for _, m := range w.p.AMR {
+			w.amr = append(w.amr, sallyport.StringValue(m))
 		}
-	case "plan":
-		return text(p.Plan)
-	case "aal":
-		return sallyport.IntValue(int64(p.AAL))
-	case "amr":
-		if len(w.amr) != len(p.AMR) {
-			w.amr = w.amr[:0]
-			for _, m := range p.AMR {
-				w.amr = append(w.amr, sallyport.StringValue(m))
-			}
-		}
-		return sallyport.SetValue(w.amr...)
-	case "auth_time":
-		if !p.AuthTime.IsZero() {
-			return sallyport.TimeValue(p.AuthTime)
-		}
-	case "credential":
-		return sallyport.StringValue(p.Credential)
 	}
-	return sallyport.AbsentValue()
+	return sallyport.SetValue(w.amr...)
 }
 
 func (w *principal) Tag(string) sallyport.Value { return sallyport.AbsentValue() }

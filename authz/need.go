@@ -24,8 +24,8 @@ func looksAtSignIn(rules *rule.ActionRules, typ string) bool {
 
 // signInMatters reports whether a rule about this action and type of object looks
 // at how the principal, a person, signed in.
-func (e *evaluation) signInMatters() bool {
-	return e.about.signIn && e.query.Principal.Kind == sallyport.User && looksAtSignIn(e.about.rules, e.query.Resource.Type())
+func (g *governed) signInMatters(q *sallyport.Query) bool {
+	return g.signIn && q.Principal.Kind == sallyport.User && looksAtSignIn(g.rules, q.Resource.Type())
 }
 
 // need returns what of a stronger or fresher sign-in alone would turn the denial
@@ -89,6 +89,7 @@ func (e *evaluation) wouldAllow(ctx context.Context, was *sallyport.Principal, a
 		p.AuthTime = e.time().Add(-age)
 	}
 	e.as(&p)
+	e.ruled = false // that was somebody else
 	d, err := e.decide(ctx)
 	return d.Allow, err
 }

@@ -131,7 +131,55 @@ func (p *Policy) Decide(ctx context.Context, q sallyport.Query) (sallyport.Decis
 	if roles.decision != nil && !about.mayForbid && (q.Principal.Scopes == nil || ScopeAllows(q.Principal.Scopes, q.Action)) {
 		return *roles.decision, nil // the commonest query, decided without further ado
 	}
-	return p.consider(ctx, &q, standing{s, about, place, roles})
+	d, ruled := p.atOnce(&q, about, roles.decision)
+	if d != nil {
+		return *d, nil
+	}
+	return p.consider(ctx, &q, standing{s, about, place, roles, ruled})
+}
+
+// atOnce decides what roles and the rules' comparisons of scalars decide; for
+// everything else d is nil. If ruled, it is known that rules decide nothing.
+func (p *Policy) atOnce(q *sallyport.Query, about *governed, roles *sallyport.Decision) (d *sallyport.Decision, ruled bool) {
+	if q.Principal.Scopes != nil && !ScopeAllows(q.Principal.Scopes, q.Action) {
+		return nil, false
+	}
+	o := rule.Objects{Principal: q.Principal, Resource: &q.Resource, Context: &q.Context}
+	if about.mayForbid {
+		switch r, known := about.rules.Forbids(&o); {
+		case !known:
+			return nil, false
+		case r != nil:
+			return about.refusal(q, r.Decision()), false
+		case roles != nil:
+			return roles, false
+		}
+	}
+	r, known := about.rules.Permits(&o)
+	switch {
+	case !known:
+		return nil, false
+	case r != nil && r.Actions != nil:
+		return r.Decision(), false
+	}
+	if _, wellFormed := kindOf(q.Action); !wellFormed {
+		return nil, false
+	}
+	switch {
+	case r != nil:
+		return r.Decision(), false
+	case p.Grants != nil || len(p.permits[q.Resource.Type()]) > 0:
+		return nil, true
+	}
+	return about.refusal(q, denied), true
+}
+
+// refusal returns d, if another sign-in would surely make no difference.
+func (g *governed) refusal(q *sallyport.Query, d *sallyport.Decision) *sallyport.Decision {
+	if g.signInMatters(q) {
+		return nil
+	}
+	return d
 }
 
 // consider decides a query by whatever may have a say in it.
@@ -145,7 +193,7 @@ func (p *Policy) consider(ctx context.Context, q *sallyport.Query, s standing) (
 		return *denied, err
 	case d.Allow && !inScope:
 		return sallyport.Decision{Rule: "scope", Need: &sallyport.Need{Scope: q.Action}}, nil
-	case d.Allow || !inScope || !e.signInMatters():
+	case d.Allow || !inScope || !e.about.signInMatters(&e.query):
 		return *d, nil
 	}
 	needed := *d
@@ -166,12 +214,13 @@ type standing struct {
 	about *governed
 	place place
 	roles byRoles
+	ruled bool // no rule permits or forbids it to this principal, that is known
 }
 
 func (p *Policy) standing(q *sallyport.Query) standing {
 	s := p.inForce()
 	about, place := s.about(q.Action), placeOf(q)
-	return standing{s, about, place, s.rolesPermit(about, q.Principal, q.Resource.Type(), place)}
+	return standing{snapshot: s, about: about, place: place, roles: s.rolesPermit(about, q.Principal, q.Resource.Type(), place)}
 }
 
 // A place is whose an object is.
@@ -203,14 +252,8 @@ func (e *evaluation) decide(ctx context.Context) (*sallyport.Decision, error) {
 	if e.place == foreign {
 		return elsewhere, nil
 	}
-	if r := e.about.rules.Forbidden(&e.env); r != nil {
-		return r.Decision(), nil
-	}
-	if e.roles.decision != nil {
-		return e.roles.decision, nil
-	}
-	if r := e.about.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
-		return r.Decision(), nil
+	if d := e.rule(); d != nil {
+		return d, nil
 	}
 	if err := e.wellFormed(); err != nil {
 		return denied, err
@@ -223,6 +266,23 @@ func (e *evaluation) decide(ctx context.Context) (*sallyport.Decision, error) {
 		return denied, err
 	}
 	return &sallyport.Decision{Allow: true, Rule: grant}, nil
+}
+
+// rule returns the decision of rules and roles, nil if they make none.
+func (e *evaluation) rule() *sallyport.Decision {
+	if e.ruled {
+		return nil
+	}
+	if r := e.about.rules.Forbidden(&e.env); r != nil {
+		return r.Decision()
+	}
+	if e.roles.decision != nil {
+		return e.roles.decision
+	}
+	if r := e.about.rules.Permitted(&e.env); r != nil && (r.Actions != nil || e.wellFormed() == nil) {
+		return r.Decision()
+	}
+	return nil
 }
 
 // permitted returns a rule that permits the query, one about roles alone before all

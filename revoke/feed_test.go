@@ -1,11 +1,14 @@
 package revoke_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -182,5 +185,59 @@ func TestAClosedFeedBeginsNoStream(t *testing.T) {
 		if f != nil || !errors.Is(err, revoke.ErrFeedClosed) {
 			t.Errorf("%v, %v", f, err)
 		}
+	}
+}
+
+// A greeting that came late, from a node that was frozen, makes all news on its
+// connection old, and must not do so for ever.
+func TestAGreetingThatCameLate(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		late        time.Duration // of the first
+		always      bool          // and of all others
+		age         time.Duration // of news in the end, at most: beats come once a second
+		connections int
+	}{
+		{"on time", 0, false, time.Second, 1},
+		{"half a second", 500 * time.Millisecond, false, 1500 * time.Millisecond, 1},
+		{"three seconds at once", 2900 * time.Millisecond, false, time.Second, 2},
+		{"a node that is slow", 1500 * time.Millisecond, true, 4500 * time.Millisecond, 30}, // one in two seconds and a half
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBook("log")
+				node := follow(t, b.config())
+				w := &wire{feed: feed(t, b, node)}
+				connections, log := 0, new(bytes.Buffer)
+				f, err := revoke.Subscribe(t.Context(), revoke.Subscription{
+					Log: slog.New(slog.NewTextHandler(log, nil)),
+					Connect: func(ctx context.Context, cursor string) (io.ReadCloser, error) {
+						if connections++; connections == 1 || tt.always {
+							time.Sleep(tt.late)
+						}
+						return w.connect(ctx, cursor)
+					}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				time.Sleep(5 * time.Second)
+				for range 600 { // a minute
+					time.Sleep(100 * time.Millisecond)
+					synctest.Wait()
+					if age := f.Age(); age > tt.age+100*time.Millisecond {
+						t.Fatalf("the news are %v old", age)
+					}
+				}
+				if f.Close(); connections > tt.connections || tt.late < time.Second && connections != 1 {
+					t.Errorf("%d connections", connections)
+				}
+				if log.Len() > 0 {
+					t.Errorf("the log says\n%s", log)
+				}
+				p := b.add(nil, kill(revoke.Session, "s"))
+				catchUp(t, node, p)
+			})
+		})
 	}
 }

@@ -20,6 +20,8 @@ type reader struct {
 	f      *Follower
 	cursor string // where the view in force is; "" = begin with the whole log
 
+	replaced bool // the last connection was ended because its greeting came late
+
 	mu    sync.Mutex
 	moved chan struct{} // closed at everything that a waiter may wait for
 	err   error         // why the last connection ended; nil once another one is good
@@ -40,6 +42,9 @@ func (r *reader) run(ctx context.Context) {
 		}
 		if r.f.view.Load().begun > before && r.f.Clock()-at > longestPause {
 			failures = 0 // a feed that says hello and goodbye is no good one
+		}
+		if errors.Is(err, errGreetedLate) {
+			continue // nothing failed
 		}
 		r.fail(err)
 		select {
@@ -242,7 +247,9 @@ type conversation struct {
 	log   string
 	blind *blinder
 	asked int64         // on the node's clock, in microseconds: after we asked, and before it answered
-	zero  time.Duration // the moment on our clock that is 0 on the node's, at the latest
+	zero  time.Duration // the moment on our clock that is 0 on the node's, at the earliest
+	late  time.Duration // how much later that may be: so long nobody knows what the answer waited for
+	met   time.Duration // when it was greeted, on our clock
 	since time.Duration // when all was said last, on our clock
 	anew  *view         // is being read since a reset; nil: the view in force goes on
 }
@@ -264,6 +271,8 @@ func (r *reader) greet(in *events, asked time.Duration, p *patience) (*conversat
 	// The node read its clock after we had asked: what it says of a moment, it says of
 	// one at least as late here. Clocks of day take no part.
 	c.zero = asked - time.Duration(h.At)*time.Microsecond
+	c.met = r.f.Clock()
+	c.late = c.met - asked
 	return c, nil
 }
 
@@ -279,6 +288,22 @@ func (h *hello) check() error {
 		return fmt.Errorf("event %s: at %d", helloEvent, h.At)
 	}
 	return nil
+}
+
+// errGreetedLate ends a connection because of which all that it tells is taken for older
+// than it is.
+var errGreetedLate = errors.New("the greeting came late")
+
+// tooLate reports whether another connection may know the node's clock better. One
+// whose greeting came late, from a node that was frozen or hardly reached, takes
+// everything for that much older as long as it lasts: half a bound of news at most.
+// Where one such came of another, a third will be no better.
+func (c *conversation) tooLate() bool {
+	bound := c.bound()
+	if c.late <= bound/5 {
+		c.replaced = false
+	}
+	return !c.replaced && c.late > bound/5 && c.f.Clock()-c.met >= bound/2-c.late
 }
 
 // maxMicros is a century; more overflows somewhere.
@@ -443,6 +468,10 @@ func (c *conversation) takeBeat(ev *event) error {
 	if v.fresh > c.f.Clock() {
 		c.beat.Reset(c.bound())
 		c.good()
+	}
+	if c.tooLate() {
+		c.replaced = true
+		return errGreetedLate
 	}
 	return nil
 }

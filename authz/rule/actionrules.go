@@ -8,6 +8,7 @@ import "github.com/sallyport-auth/sallyport"
 type ActionRules struct {
 	indexes []*index // of the action, of its groups, and of the rules for every action
 	effects [2]bool  // whether there is a rule of the effect
+	only    *bucket  // the only one that holds rules, if it is limited to a type of resource; else nil
 }
 
 func newActionRules(indexes []*index) *ActionRules {
@@ -16,6 +17,9 @@ func newActionRules(indexes []*index) *ActionRules {
 		for effect, any := range x.effects {
 			a.effects[effect] = a.effects[effect] || any
 		}
+	}
+	if len(indexes) == 1 {
+		a.only = indexes[0].only()
 	}
 	return a
 }
@@ -55,21 +59,46 @@ func (a *ActionRules) MayForbid() bool { return a != nil && a.effects[Forbid] }
 func (a *ActionRules) MayPermit() bool { return a != nil && a.effects[Permit] }
 
 // Forbidden is [Set.Forbidden] about the action, which is env's.
-func (a *ActionRules) Forbidden(env *Env) *Rule { return a.first(env, Forbid) }
+func (a *ActionRules) Forbidden(env *Env) *Rule {
+	r, _ := a.first(&env.Objects, env, Forbid)
+	return r
+}
 
 // Permitted is [Set.Permitted] about the action, which is env's.
-func (a *ActionRules) Permitted(env *Env) *Rule { return a.first(env, Permit) }
+func (a *ActionRules) Permitted(env *Env) *Rule {
+	r, _ := a.first(&env.Objects, env, Permit)
+	return r
+}
 
-func (a *ActionRules) first(env *Env, effect Effect) *Rule {
+// Forbids is Forbidden for who has no [Env] yet, but all objects that it would be
+// made from. If known is false, it takes one to tell.
+func (a *ActionRules) Forbids(o *Objects) (r *Rule, known bool) { return a.known(o, Forbid) }
+
+// Permits is like Forbids for Permitted.
+func (a *ActionRules) Permits(o *Objects) (r *Rule, known bool) { return a.known(o, Permit) }
+
+func (a *ActionRules) known(o *Objects, effect Effect) (r *Rule, known bool) {
+	switch {
+	case a == nil || !a.effects[effect]:
+		return nil, true
+	case a.only == nil || o.Resource.IsZero():
+		return a.first(o, nil, effect)
+	case a.only.typ != o.Resource.Type():
+		return nil, true
+	}
+	return a.only.effect(effect).first(o, nil)
+}
+
+func (a *ActionRules) first(o *Objects, env *Env, effect Effect) (r *Rule, known bool) {
 	if a == nil || !a.effects[effect] {
-		return nil
+		return nil, true
 	}
 	for _, x := range a.indexes {
-		if r := x.first(env, effect); r != nil {
-			return r
+		if r, known = x.first(o, env, effect); r != nil || !known {
+			return r, known
 		}
 	}
-	return nil
+	return nil, true
 }
 
 // Mentions is [Set.Mentions] about the action.

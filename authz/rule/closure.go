@@ -14,24 +14,9 @@ type condition func(*Env) Truth
 // an error, the value is not [sallyport.Value.Known].
 type term func(*Env) sallyport.Value
 
-// compile turns an expression into a condition: True where [Eval] says true,
-// False where it says false, and otherwise Neither.
-func compile(e *Expr) condition { return conditionOf(fold(e)) }
-
-func conditionOf(e *Expr) condition { return direct(e, generalOf(e)) }
-
+// generalOf compiles a condition that a program does not take apart.
 func generalOf(e *Expr) condition {
 	switch e.Op {
-	case Const:
-		return always(truthOf(e.Value, nil))
-	case Not:
-		return not(conditionOf(e.Args[0]))
-	case And:
-		return chain(e, False)
-	case Or:
-		return chain(e, True)
-	case If:
-		return choice(conditionOf(e.Args[0]), conditionOf(e.Args[1]), conditionOf(e.Args[2]))
 	case Equal:
 		return equalOf(e.Args[0], e.Args[1])
 	case Less, LessEqual:
@@ -71,83 +56,6 @@ func generalOf(e *Expr) condition {
 }
 
 func always(t Truth) condition { return func(*Env) Truth { return t } }
-
-func not(a condition) condition {
-	return func(env *Env) Truth {
-		switch a(env) {
-		case True:
-			return False
-		case False:
-			return True
-		default:
-			return Neither
-		}
-	}
-}
-
-func choice(c, yes, no condition) condition {
-	return func(env *Env) Truth {
-		switch c(env) {
-		case True:
-			return yes(env)
-		case False:
-			return no(env)
-		default:
-			return Neither
-		}
-	}
-}
-
-// chain compiles a && b && …, which goes on until one is not True, or a || b || …,
-// until one is not False. stop is the truth that decides all: False or True.
-func chain(e *Expr, stop Truth) condition {
-	goOn := True + False - stop
-	var parts []condition
-	for i, all := 0, operands(nil, e, e.Op); i < len(all); i++ {
-		switch part := all[i]; {
-		case part.Op == Const && truthOf(part.Value, nil) == goOn:
-		case stop == False && i+1 < len(all) && guards(part, all[i+1]):
-			parts = append(parts, guardedBy(conditionOf(part), conditionOf(all[i+1])))
-			i++
-		default:
-			parts = append(parts, conditionOf(part))
-		}
-	}
-	switch len(parts) {
-	case 0:
-		return always(goOn)
-	case 1:
-		return parts[0]
-	case 2:
-		a, b := parts[0], parts[1]
-		return func(env *Env) Truth {
-			if t := a(env); t != goOn {
-				return t
-			}
-			return b(env)
-		}
-	case 3:
-		a, b, c := parts[0], parts[1], parts[2]
-		return func(env *Env) Truth {
-			if t := a(env); t != goOn {
-				return t
-			}
-			if t := b(env); t != goOn {
-				return t
-			}
-			return c(env)
-		}
-	default:
-		return func(env *Env) Truth {
-			for _, part := range parts {
-				if t := part(env); t != goOn {
-					return t
-				}
-			}
-			return goOn
-		}
-	}
-}
 
 // operands appends the parts that op joins in e, from left to right.
 func operands(parts []*Expr, e *Expr, op Op) []*Expr {

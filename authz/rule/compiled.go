@@ -8,10 +8,10 @@ type compiled struct {
 	rule  *Rule
 	order int // in the source
 	keys  keys
-	reads []string  // attributes of the principal
-	full  condition // nil = true
-	rest  condition // without the key that an index found it by
-	free  condition // without an object, of a rule whose scope limits the resource; nil for the others
+	reads []string // attributes of the principal
+	full  program  // nil = true
+	rest  program  // without the key that an index found it by
+	free  program  // without an object, of a rule whose scope limits the resource; nil for the others
 }
 
 func newCompiled(r *Rule, order int) *compiled {
@@ -26,20 +26,17 @@ func newCompiled(r *Rule, order int) *compiled {
 	switch {
 	case r.Resource == Scope{}:
 	case r.Effect == Permit:
-		c.free = neither
+		c.free = endsNeither
 	case r.Actions == nil:
-		c.free = always(False)
+		c.free = endsFalse
 	default:
 		c.free = guarded(scopes(principal, Scope{}), r.When)
 		if c.free == nil {
-			c.free = neither
+			c.free = endsNeither
 		}
 	}
 	return c
 }
-
-// neither is the condition of which nothing is known.
-var neither = always(Neither)
 
 // without takes the keys out of the scopes that they are from.
 func (k keys) without(principal, resource Scope) (p, r Scope) {
@@ -57,8 +54,8 @@ func (k keys) without(principal, resource Scope) (p, r Scope) {
 }
 
 // guarded compiles a rule's condition, which may be nil, behind its scopes, as one
-// chain. It is nil if there is neither.
-func guarded(scopes []*Expr, when *Expr) condition {
+// program. It is nil if there is neither.
+func guarded(scopes []*Expr, when *Expr) program {
 	if when != nil {
 		scopes = append(scopes, when)
 	}
@@ -68,16 +65,12 @@ func guarded(scopes []*Expr, when *Expr) condition {
 	return compile(conjunction(scopes))
 }
 
-// fires reports whether the rule applies, as far as the condition given leaves it
-// open.
-func (c *compiled) fires(env *Env, condition condition) bool {
-	if env.Resource == nil && c.free != nil {
-		condition = c.free
+// present reports whether there is an object.
+func present(o *Objects, env *Env) bool {
+	if env != nil {
+		return env.Resource != nil
 	}
-	if condition == nil {
-		return true
-	}
-	return fires(c.rule.Effect, condition(env))
+	return !o.Resource.IsZero()
 }
 
 // evaluate says what fires decides by, and why it is neither true nor false.

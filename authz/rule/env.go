@@ -34,10 +34,18 @@ type Env struct {
 	Entities  Entities                          // nil: no other entity is loaded
 
 	// Objects that the principal, the resource and the context are made from, if any:
-	// what their types declare is read from them, which is faster.
+	// scalars are read from them, which is faster.
 	Objects Objects
 }
 
 // Objects are what an [Env] is made from: see there. What one of them has, the
-// entity or the context made from it has likewise. A nil or zero one is none.
-type Objects struct{ Principal, Resource, Context *sallyport.Resource }
+// entity or the context made from it has likewise; an entity made from a principal
+// has the UID of [PrincipalUID] and the attributes of [PrincipalAttr]. A nil or
+// zero one is none.
+//
+// A context without a time is given the present one if a rule asks for it.
+type Objects struct {
+	Principal *sallyport.Principal
+	Resource  *sallyport.Resource
+	Context   *sallyport.Context
+}

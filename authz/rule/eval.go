@@ -12,7 +12,7 @@ import (
 // kind or an integer that overflows. Beyond Cedar, whatever depends on something
 // that is not loaded is an error too, be it only "has".
 //
-// It is the reference for the closures of a [Set], which decide, and is used to
+// It is the reference for the programs of a [Set], which decide, and is used to
 // fold constants and to explain. A value without an error is always
 // [sallyport.Value.Known].
 func Eval(e *Expr, env *Env) (sallyport.Value, error) {

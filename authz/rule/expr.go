@@ -45,7 +45,7 @@ const (
 	Call                      // extension function or method Name ("ip", "lessThan") on Args
 )
 
-// An Expr is a node of a condition: one tree, which the closures, the residual,
+// An Expr is a node of a condition: one tree, which the programs, the residual,
 // the SQL and the browser's JSON are all made from. It is immutable once it is in
 // a [Rule]; trees may share nodes.
 type Expr struct {

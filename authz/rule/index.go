@@ -67,6 +67,14 @@ func (x *index) bucket(typ string) *bucket {
 	return nil
 }
 
+// only returns the only bucket that holds rules, if it is limited to a type.
+func (x *index) only() *bucket {
+	if len(x.typed) == 1 && x.untyped.rules == nil {
+		return x.typed[0]
+	}
+	return nil
+}
+
 func (x *index) empty() bool { return !x.effects[Permit] && !x.effects[Forbid] }
 
 // of yields the rules that could apply to a resource of a type, "" for any.
@@ -87,30 +95,42 @@ func (x *index) of(typ string) iter.Seq[*bucket] {
 	}
 }
 
-func (x *index) first(env *Env, effect Effect) *Rule {
+// first returns a rule that does what its effect says. If known is false, it takes
+// an env to tell.
+func (x *index) first(o *Objects, env *Env, effect Effect) (r *Rule, known bool) {
 	if !x.effects[effect] {
-		return nil
+		return nil, true
 	}
-	if r := x.untyped.effect(effect).first(env); r != nil {
-		return r
+	if x.untyped.rules != nil {
+		if r, known = x.untyped.effect(effect).first(o, env); r != nil || !known {
+			return r, known
+		}
 	}
 	switch {
 	case len(x.typed) == 0:
-		return nil
-	case env.Resource != nil:
-		if b := x.bucket(env.resourceType()); b != nil {
-			return b.effect(effect).first(env)
+		return nil, true
+	case present(o, env):
+		if b := x.bucket(resourceType(o, env)); b != nil {
+			return b.effect(effect).first(o, env)
 		}
-		return nil
+		return nil, true
 	case effect == Permit:
-		return nil // it would have to be sure of the resource
+		return nil, true // it would have to be sure of the resource
 	}
 	for _, b := range x.typed {
-		if r := b.forbids.first(env); r != nil {
-			return r
+		if r, known = b.forbids.first(o, env); r != nil || !known {
+			return r, known
 		}
 	}
-	return nil
+	return nil, true
+}
+
+// resourceType returns the type of the object.
+func resourceType(o *Objects, env *Env) string {
+	if env != nil {
+		return env.resourceType()
+	}
+	return o.Resource.Type()
 }
 
 // A bucket holds the rules of one action and type of resource.
@@ -156,21 +176,19 @@ func (s *shelf) add(c *compiled) {
 	}
 }
 
-func (s *shelf) first(env *Env) *Rule {
-	for _, c := range s.anywhere {
-		if c.fires(env, c.full) {
-			return c.rule
-		}
+func (s *shelf) first(o *Objects, env *Env) (r *Rule, known bool) {
+	if r, known = firstOf(o, env, s.anywhere, false); r != nil || !known {
+		return r, known
 	}
 	if s.principal.all != nil {
-		if r := s.principal.first(env, env.Principal); r != nil {
-			return r
+		if r, known = s.principal.first(o, env, Principal); r != nil || !known {
+			return r, known
 		}
 	}
 	if s.resource.all != nil {
-		return s.resource.first(env, env.Resource)
+		return s.resource.first(o, env, Resource)
 	}
-	return nil
+	return nil, true
 }
 
 // Literals find rules by a principal or a resource that they name.
@@ -199,19 +217,13 @@ func (n *named) add(u sallyport.UID, c *compiled) {
 }
 
 // first returns the first rule that names u and fires.
-func (n named) first(env *Env, u sallyport.UID) *Rule {
+func (n named) first(o *Objects, env *Env, u sallyport.UID) (r *Rule, known bool) {
 	for i := range n {
-		if n[i].typ != u.Type {
-			continue
+		if n[i].typ == u.Type {
+			return firstOf(o, env, n[i].rules[u.ID], true)
 		}
-		for _, c := range n[i].rules[u.ID] {
-			if c.fires(env, c.rest) {
-				return c.rule
-			}
-		}
-		return nil
 	}
-	return nil
+	return nil, true
 }
 
 func (l *literals) add(c *compiled) {
@@ -226,34 +238,71 @@ func (l *literals) add(c *compiled) {
 	}
 }
 
-func (l *literals) first(env *Env, who Entity) *Rule {
-	if who == nil {
-		return firstOf(env, l.all)
+// first returns the first rule that names the principal or the resource, or what it
+// is in, and fires.
+func (l *literals) first(o *Objects, env *Env, op Op) (r *Rule, known bool) {
+	u, there := identity(o, env, op)
+	if !there {
+		return firstOf(o, env, l.all, false)
 	}
-	u := who.UID()
-	if r := l.is.first(env, u); r != nil || l.in == nil {
-		return r
+	if r, known = l.is.first(o, env, u); r != nil || !known || l.in == nil {
+		return r, known
 	}
-	ancestry, ok := who.(Ancestry)
+	if env == nil {
+		return nil, false
+	}
+	ancestry, ok := env.variable(op).(Ancestry)
 	if !ok {
-		return firstOf(env, l.within)
+		return firstOf(o, env, l.within, false)
 	}
-	if r := l.in.first(env, u); r != nil {
-		return r
+	if r, known = l.in.first(o, env, u); r != nil || !known {
+		return r, known
 	}
 	for _, a := range ancestry.Ancestors() {
-		if r := l.in.first(env, a); r != nil {
-			return r
+		if r, known = l.in.first(o, env, a); r != nil || !known {
+			return r, known
 		}
 	}
-	return nil
+	return nil, true
 }
 
-func firstOf(env *Env, rules []*compiled) *Rule {
+// identity returns which entity the principal or the resource is, if there is one.
+func identity(o *Objects, env *Env, op Op) (u sallyport.UID, there bool) {
+	switch {
+	case env != nil:
+		who := env.variable(op)
+		if who == nil {
+			return u, false
+		}
+		return who.UID(), true
+	case op == Principal:
+		return PrincipalUID(o.Principal), true
+	default:
+		return o.Resource.UID(), !o.Resource.IsZero()
+	}
+}
+
+// firstOf returns the first rule that fires, found by its keys or not. If known is
+// false, objects do not tell of one before it, and there is no env.
+func firstOf(o *Objects, env *Env, rules []*compiled, found bool) (r *Rule, known bool) {
 	for _, c := range rules {
-		if c.fires(env, c.full) {
-			return c.rule
+		condition := c.full
+		if found {
+			condition = c.rest
+		}
+		if c.free != nil && !present(o, env) {
+			condition = c.free
+		}
+		if condition == nil {
+			return c.rule, true
+		}
+		t := condition.run(o, env)
+		if t == open {
+			return nil, false
+		}
+		if fires(c.rule.Effect, t) {
+			return c.rule, true
 		}
 	}
-	return nil
+	return nil, true
 }

@@ -9,7 +9,7 @@ import (
 // Asking compiles a condition for who asks it without a [Set]: what it returns is
 // true where [Eval] says true, false where it says false, and otherwise neither.
 // It is safe for concurrent use, each with an [Env] of its own.
-func Asking(e *Expr) func(*Env) Truth { return compile(e) }
+func Asking(e *Expr) func(*Env) Truth { return conditionOf(fold(e)) }
 
 // Reading compiles an expression for its value: one that is not
 // [sallyport.Value.Known] where Eval has an error.
