@@ -167,11 +167,8 @@ func outgoing(c *server.Config) {
 	c.Outgoing(s.Client().Transport.(*http.Transport).Clone())
 }
 
-// soon shortens what would make tests wait.
-func soon(c *server.Config) {
-	c.Poll(20 * time.Millisecond)
-	c.Lease(500 * time.Millisecond)
-}
+// soon shortens what would make tests wait for a node that died.
+func soon(c *server.Config) { c.Lease(500 * time.Millisecond) }
 
 // consumer is a program of an administrator that may have streams.
 func (h *house) consumer() *caller {
@@ -619,7 +616,7 @@ func TestANodeDiesBetweenDeliveryAndAcknowledgement(t *testing.T) {
 
 func TestOfTwoNodesOneDelivers(t *testing.T) {
 	dsn := testdb.Postgres(t, sqldb.Key(), migrate)
-	one, two := twoNodes(t, dsn, outgoing, func(c *server.Config) { c.Poll(20 * time.Millisecond) })
+	one, two := twoNodes(t, dsn, outgoing)
 	boss := one.admin()
 	c, r := one.consumerOf(boss), one.receiver()
 	c.pushes(r)
