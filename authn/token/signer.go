@@ -32,8 +32,17 @@ type publicKey = Key
 // rsaBits is the size of RSA keys that we make: 112 bits of strength, enough for tokens that live for minutes.
 const rsaBits = 2048
 
-// Generate makes a new key; its id is its thumbprint. It fails for an unknown algorithm only.
+// Generate makes a new key; its id is its thumbprint, and does not begin with "-", because a command that is given such an id takes it
+// for an option, just when a key has to be revoked. It fails for an unknown algorithm only.
 func Generate(alg Alg) (*SigningKey, error) {
+	for {
+		if k, err := generate(alg); err != nil || k.ID()[0] != '-' {
+			return k, err
+		}
+	}
+}
+
+func generate(alg Alg) (*SigningKey, error) {
 	k := &SigningKey{publicKey: &Key{alg: alg}}
 	switch alg {
 	case EdDSA:

@@ -643,3 +643,16 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A command line takes what begins with a hyphen for an option.
+func TestNoKeyIDBeginsWithAHyphen(t *testing.T) {
+	for range 500 { // one in 64 would
+		k, err := token.Generate(token.EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.ID()[0] == '-' {
+			t.Fatal(k.ID())
+		}
+	}
+}
