@@ -504,7 +504,9 @@ func TestHowAPushIsAnswered(t *testing.T) {
 		}, false, "authentication_failed: who are you"},
 		{"400 of somebody else is tried again", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "nginx", 400) }, false, "answered 400"},
 		{"503 is tried again", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, false, "answered 503"},
-		{"a redirect is not followed", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, false, "answered 307"},
+		{"a redirect is not followed", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, false, "answered 307"},
 		{"an endless answer is cut off", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(400)
 			for r.Context().Err() == nil {
