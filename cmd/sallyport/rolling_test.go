@@ -77,7 +77,7 @@ func (p *twins) ask(client *http.Client, first int, method, path, body string, h
 			p.away.Add(1)
 			continue
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 			p.cut.Add(1)
 			continue
 		}
