@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -48,7 +49,7 @@ type introspection struct {
 // other error means that nobody can tell.
 func (i *issuer) introspect(ctx context.Context, value string) (*introspection, error) {
 	form := url.Values{"token": {value}}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.base+"/oauth/introspect", strings.NewReader(form.Encode()))
 	if err != nil {

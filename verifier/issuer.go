@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"time"
 
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -23,30 +21,20 @@ type issuer struct {
 	http *http.Client
 }
 
-const patience = 5 * time.Second // for an answer to begin
+// connections is how many are kept for introspection beside the feed.
+const connections = 16
 
+// newIssuer follows no redirect: the key is for the address that was configured, and
+// for no other.
 func newIssuer(c *Config) *issuer {
-	client := http.Client{}
-	if c.Client != nil {
-		client = *c.Client
-	}
-	if client.Transport == nil {
-		client.Transport = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: patience, KeepAlive: 15 * time.Second}).DialContext,
-			TLSHandshakeTimeout: patience, ResponseHeaderTimeout: patience,
-			MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-		}
-	}
-	client.Jar = nil
+	client := outbound.Client(c.Client)
 	client.Timeout = 0 // the feed does not end
-	// The key is for the address that was configured, and for no other.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &issuer{base: c.base(), key: c.Key, http: &client}
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
+	if client.Transport == nil {
+		t := outbound.Transport(false)
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
+		client.Transport = t
+	}
+	return &issuer{base: c.base(), key: c.Key, http: client}
 }
 
 // feed opens the stream of revocations and policies at a cursor.

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/authz/rulebook"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -72,7 +73,7 @@ func (c *Config) check() error {
 		errs = append(errs, fmt.Errorf("verifier: Config.Issuer, %q, must be a URL with a host, and without user, query and fragment", c.Issuer))
 	case u.Scheme != "https" && u.Scheme != "http":
 		errs = append(errs, fmt.Errorf("verifier: Config.Issuer, %q, must be https", c.Issuer))
-	case u.Scheme == "http" && !c.InsecureAllowHTTP && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !c.InsecureAllowHTTP && !outbound.Loopback(u.Hostname()):
 		errs = append(errs, errors.New("verifier: plain http to the issuer is for loopback only; see Config.InsecureAllowHTTP"))
 	}
 	if c.Key == "" {

@@ -61,13 +61,14 @@ func CheckURL(address string, anyHTTP bool) error {
 		return nil
 	case u.Scheme != "http":
 		return errors.New("the address must be https")
-	case !anyHTTP && !loopback(u.Hostname()):
+	case !anyHTTP && !Loopback(u.Hostname()):
 		return errors.New("plain http is for loopback only")
 	}
 	return nil
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host is this machine, by an address or as localhost.
+func Loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
