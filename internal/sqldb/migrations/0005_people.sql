@@ -1,0 +1,129 @@
+-- Every way to prove who one is, and the messages for it.
+
+ALTER TABLE sallyport_users ADD COLUMN display_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE sallyport_users ADD COLUMN locale TEXT NOT NULL DEFAULT '';
+ALTER TABLE sallyport_users ADD COLUMN phone TEXT NOT NULL DEFAULT '';
+ALTER TABLE sallyport_users ADD COLUMN phone_verified BIGINT NOT NULL DEFAULT 0;
+-- When the account will be deleted; 0 = it will not.
+ALTER TABLE sallyport_users ADD COLUMN delete_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX sallyport_users_delete ON sallyport_users (delete_at) WHERE delete_at > 0;
+
+-- What works once: links and codes of messages, tickets between two steps. Of a
+-- short code the column has an HMAC, so that the database alone does not give it away.
+CREATE TABLE sallyport_one_time_tokens (
+  id         TEXT NOT NULL PRIMARY KEY,
+  token_hash BYTEA NOT NULL,
+  code_mac   BYTEA NOT NULL,
+  user_id    TEXT NOT NULL,
+  purpose    TEXT NOT NULL,
+  target     TEXT NOT NULL,
+  data       TEXT NOT NULL,
+  log_id     TEXT NOT NULL,
+  log_seq    BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sallyport_one_time_tokens_hash ON sallyport_one_time_tokens (token_hash);
+CREATE INDEX sallyport_one_time_tokens_user ON sallyport_one_time_tokens (user_id, purpose, id);
+CREATE INDEX sallyport_one_time_tokens_expires ON sallyport_one_time_tokens (expires_at);
+
+-- Messages, written in the transaction of what they tell of. The payload is sealed:
+-- it may hold a link.
+CREATE TABLE sallyport_outbox (
+  id             TEXT NOT NULL PRIMARY KEY,
+  channel        TEXT NOT NULL,
+  kind           TEXT NOT NULL,
+  payload_sealed BYTEA NOT NULL,
+  attempts       BIGINT NOT NULL,
+  available_at   BIGINT NOT NULL,
+  claimed_until  BIGINT NOT NULL,
+  created_at     BIGINT NOT NULL,
+  expires_at     BIGINT NOT NULL,
+  done_at        BIGINT NOT NULL,
+  last_error     TEXT NOT NULL
+);
+CREATE INDEX sallyport_outbox_due ON sallyport_outbox (available_at, id) WHERE done_at = 0;
+CREATE INDEX sallyport_outbox_done ON sallyport_outbox (done_at) WHERE done_at > 0;
+-- postgres: ALTER TABLE sallyport_outbox SET (fillfactor = 70);
+
+CREATE TABLE sallyport_factors (
+  id            TEXT NOT NULL PRIMARY KEY,
+  user_id       TEXT NOT NULL,
+  kind          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  secret_sealed BYTEA NOT NULL,
+  last_step     BIGINT NOT NULL,
+  confirmed_at  BIGINT NOT NULL,
+  created_at    BIGINT NOT NULL,
+  last_used_at  BIGINT NOT NULL
+);
+CREATE INDEX sallyport_factors_user ON sallyport_factors (user_id, id);
+-- postgres: ALTER TABLE sallyport_factors SET (fillfactor = 80);
+
+CREATE TABLE sallyport_recovery_codes (
+  user_id  TEXT NOT NULL,
+  code_mac BYTEA NOT NULL,
+  used_at  BIGINT NOT NULL,
+  PRIMARY KEY (user_id, code_mac)
+);
+
+CREATE TABLE sallyport_passkeys (
+  id              TEXT NOT NULL PRIMARY KEY,
+  user_id         TEXT NOT NULL,
+  credential_id   BYTEA NOT NULL,
+  public_key      BYTEA NOT NULL,
+  sign_count      BIGINT NOT NULL,
+  aaguid          BYTEA NOT NULL,
+  transports      TEXT NOT NULL,
+  backup_eligible BIGINT NOT NULL,
+  backup_state    BIGINT NOT NULL,
+  name            TEXT NOT NULL,
+  created_at      BIGINT NOT NULL,
+  last_used_at    BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sallyport_passkeys_credential ON sallyport_passkeys (credential_id);
+CREATE INDEX sallyport_passkeys_user ON sallyport_passkeys (user_id, id);
+-- postgres: ALTER TABLE sallyport_passkeys SET (fillfactor = 80);
+
+-- Sign-ins with others. Whose it is says (issuer, subject), never the address.
+CREATE TABLE sallyport_identities (
+  id           TEXT NOT NULL PRIMARY KEY,
+  user_id      TEXT NOT NULL,
+  provider     TEXT NOT NULL,
+  issuer       TEXT NOT NULL,
+  subject      TEXT NOT NULL,
+  email        TEXT NOT NULL,
+  name         TEXT NOT NULL,
+  created_at   BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sallyport_identities_subject ON sallyport_identities (issuer, subject);
+CREATE INDEX sallyport_identities_user ON sallyport_identities (user_id, id);
+
+CREATE TABLE sallyport_client_certificates (
+  id           TEXT NOT NULL PRIMARY KEY,
+  user_id      TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  value        TEXT NOT NULL,
+  name         TEXT NOT NULL,
+  not_after    BIGINT NOT NULL,
+  created_at   BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sallyport_client_certificates_value ON sallyport_client_certificates (kind, value);
+CREATE INDEX sallyport_client_certificates_user ON sallyport_client_certificates (user_id, id);
+
+-- Browsers that somebody signed in from before.
+CREATE TABLE sallyport_devices (
+  id            TEXT NOT NULL PRIMARY KEY,
+  token_hash    BYTEA NOT NULL,
+  user_id       TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  address       TEXT NOT NULL,
+  trusted_until BIGINT NOT NULL,
+  created_at    BIGINT NOT NULL,
+  last_seen_at  BIGINT NOT NULL,
+  expires_at    BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (user_id, token_hash);
+CREATE INDEX sallyport_devices_expires ON sallyport_devices (expires_at);
