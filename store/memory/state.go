@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -65,6 +66,11 @@ type state struct {
 	byInvitationHash tree[string]
 	invitationsTo    index // by organization
 	invitationExpiry expiry
+
+	factors       tree[*otp.Factor]
+	factorsOf     index              // by user
+	factorWaiting expiry             // by the time when they were made
+	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -124,6 +130,9 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Factors:  factors{x},
+		Recovery: recoveryCodes{x},
 
 		Signals: signals{x},
 		Streams: streams{x},
