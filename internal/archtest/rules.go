@@ -29,8 +29,8 @@ var layers = []layer{
 
 	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
 
-	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
-		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
+	{"authn/password/**", foundations, append([]string{"golang.org/x/text", "github.com/go-crypt/x"}, crypto...),
+		"passwords are normalised (NFKC), which needs x/text, and hashes of other systems need their functions; otherwise door one is standard library and x/crypto only"},
 	{"authn/federation/**", foundations, []string{"github.com/coreos/go-oidc", "golang.org/x/oauth2"},
 		"what providers sign is verified by a library made for it; nobody else here reads what others signed"},
 	{"authn/*/**", foundations, crypto,
