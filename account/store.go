@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -32,7 +33,7 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
+	// decisions after authz.DecisionRetention, messages outbox.Retention after they expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
@@ -73,6 +74,8 @@ type Tx struct {
 	Organizations org.Store
 	Members       org.Members
 	Invitations   org.Invitations
+
+	Outbox outbox.Store
 
 	Signals ssf.Signals
 	Streams ssf.Streams

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -65,6 +66,9 @@ type state struct {
 	byInvitationHash tree[string]
 	invitationsTo    index // by organization
 	invitationExpiry expiry
+
+	messages      tree[*outbox.Message]
+	messageExpiry expiry
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -124,6 +128,8 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Outbox: outboxMessages{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

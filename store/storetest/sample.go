@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -154,6 +155,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -176,8 +178,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, signal, entry of the log.
-const expiring = 9
+// family, API key, failures, grant, decision, invitation, message, signal, entry of the log.
+const expiring = 10
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -203,6 +205,7 @@ type census struct {
 	Members       []org.Member
 	Invitations   []org.Invitation
 
+	Messages []outbox.Message
 	Grants   []authz.Grant
 	Versions []authz.Version
 	Decided  []string
@@ -230,6 +233,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
+			func() (err error) { n.Messages, err = tx.Outbox.Waiting(ctx, 100); return },
 			func() (err error) { n.Grants, err = tx.Grants.List(ctx, authz.GrantFilter{}, c.now); return },
 			func() (err error) { n.Versions, err = tx.Versions.History(ctx, 0, 100); return },
 			func() error {
