@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -33,7 +34,9 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// decisions after authz.DecisionRetention, messages outbox.Retention after they expired, signals after ssf.Retention unless a
+	// factors that wait for their first code after otp.PendingLife,
+	// decisions after authz.DecisionRetention, messages outbox.Retention after they
+	// expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
@@ -75,7 +78,9 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
-	Outbox outbox.Store
+	Outbox   outbox.Store
+	Factors  otp.Factors
+	Recovery otp.RecoveryCodes
 
 	Signals ssf.Signals
 	Streams ssf.Streams

@@ -67,7 +67,9 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
-		Outbox: outboxMessages{d},
+		Outbox:   outboxMessages{d},
+		Factors:  factors{d},
+		Recovery: recoveryCodes{d},
 
 		Signals: signals{d},
 		Streams: streams{d},

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -69,6 +70,10 @@ type state struct {
 
 	messages      tree[*outbox.Message]
 	messageExpiry expiry
+	factors       tree[*otp.Factor]
+	factorsOf     index              // by user
+	factorWaiting expiry             // by the time when they were made
+	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -129,7 +134,9 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
-		Outbox: outboxMessages{x},
+		Outbox:   outboxMessages{x},
+		Factors:  factors{x},
+		Recovery: recoveryCodes{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

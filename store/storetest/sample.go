@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -156,6 +157,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
 		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
+		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
+		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -178,8 +181,9 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, message, signal, entry of the log.
-const expiring = 10
+// family, API key, failures, grant, decision, invitation, factor, message, signal,
+// entry of the log.
+const expiring = 11
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -206,6 +210,9 @@ type census struct {
 	Invitations   []org.Invitation
 
 	Messages []outbox.Message
+	Factors  []otp.Factor
+	Codes    int
+
 	Grants   []authz.Grant
 	Versions []authz.Version
 	Decided  []string
@@ -247,6 +254,8 @@ func (c *check) census(name string) (n census) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
 			},
+			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
+			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },
