@@ -202,7 +202,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Refreshes: refreshTokens(sealer),
 		Sign:      ring.Keys().AccessToken,
-		Issuer:    c.issuer(), Timeouts: c.timeouts(),
+		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions, Log: c.Log,
 	}
