@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -26,7 +27,8 @@ import (
 type state struct {
 	users      tree[*account.User]
 	byUsername tree[string]
-	byEmail    index // members are the rank of email, then the id
+	leaving    expiry // by the time of deletion
+	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
 
 	sessions          tree[*session.Session]
@@ -65,6 +67,11 @@ type state struct {
 	byInvitationHash tree[string]
 	invitationsTo    index // by organization
 	invitationExpiry expiry
+
+	oneTime       tree[*onetime.Token]
+	byOneTimeHash tree[string]
+	oneTimeByUser index
+	oneTimeExpiry expiry
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -118,6 +125,7 @@ func bind(x *tx) account.Tx {
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
+		OneTime:     oneTimeTokens{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
 

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -154,6 +155,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -176,8 +178,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, signal, entry of the log.
-const expiring = 9
+// family, API key, failures, grant, decision, invitation, one-time token, signal, entry of the log.
+const expiring = 10
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -202,6 +204,7 @@ type census struct {
 	Organizations []org.Organization
 	Members       []org.Member
 	Invitations   []org.Invitation
+	OneTime       string
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -242,6 +245,13 @@ func (c *check) census(name string) (n census) {
 			func() (err error) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
+			},
+			func() error {
+				t, err := tx.OneTime.Newest(ctx, user, "ticket")
+				if n.OneTime = t.ID; err == onetime.ErrNotFound {
+					err = nil
+				}
+				return err
 			},
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
