@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -32,7 +33,9 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
-	// absolute end, refresh families, API keys, failures, invitations, one-time tokens, grants,
+	// absolute end, refresh families, API keys, failures, invitations, grants,
+	// one-time tokens,
+	// factors that wait for their first code after otp.PendingLife,
 	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
@@ -75,6 +78,9 @@ type Tx struct {
 	Organizations org.Store
 	Members       org.Members
 	Invitations   org.Invitations
+
+	Factors  otp.Factors
+	Recovery otp.RecoveryCodes
 
 	Signals ssf.Signals
 	Streams ssf.Streams

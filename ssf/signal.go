@@ -5,6 +5,7 @@
 package ssf
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -51,11 +52,19 @@ const (
 	Revoke Change = "revoke"
 )
 
-// The types of credentials that change. An API key is none of those that CAEP
-// names; it lets receivers and transmitters agree on others.
+// The types of credentials that change (CAEP 1.0 §3.3.1, credential_type). The last
+// ones are none that CAEP names; it lets receivers and transmitters agree on others.
 const (
 	Password = "password"
-	APIKey   = "api-key"
+	X509     = "x509"
+	FIDO2    = "fido2-roaming"
+	App      = "app" // TOTP
+	PhoneSMS = "phone-sms"
+
+	APIKey        = "api-key"
+	Email         = "email"
+	RecoveryCodes = "recovery-codes"
+	Federated     = "federated"
 )
 
 // A Signal is an event that happened, before anybody is told. It is kept in the
@@ -94,8 +103,10 @@ type About struct {
 	Subject string // whose sessions, keys and passwords the entries are about
 	By      Entity
 	Reason  string
-	Change  Change // of the password; "" = it did not change
-	Name    string // of the API key
+	Change  Change // of the credential; "" = it did not change
+	Name    string // of the credential, if it has one
+
+	Credential string // type of what changed; "" = the password
 }
 
 // Derive returns what the entries, the last of which has that number, mean to those
@@ -107,9 +118,9 @@ type About struct {
 //	kill of an organization        session-revoked, of the tenant
 //	overlay                        token-claims-change: roles, or org and org_roles
 //	kill, notice of an API key     credential-change: revoke, create
-//	notice of a subject, or of     credential-change of the password
-//	the session that changed it,
-//	if the password changed
+//	notice of a subject, or of     credential-change of the password, or of what
+//	the session that changed it,   else About says
+//	if a credential changed
 func Derive(last int64, about About, entries ...revoke.Entry) (signals []Signal) {
 	txn := ""
 	for i, e := range entries {
@@ -147,7 +158,9 @@ func meaning(e *revoke.Entry, about *About) (Signal, bool) {
 	case effect{revoke.Notice, revoke.APIKey}:
 		return Signal{Event: CredentialChange, Subject: about.Subject, Credential: APIKey, Change: Create, Name: about.Name}, about.Subject != ""
 	case effect{revoke.Notice, revoke.Subject}, effect{revoke.Notice, revoke.Session}:
-		return Signal{Event: CredentialChange, Subject: about.Subject, Credential: Password, Change: about.Change}, about.Change != ""
+		return Signal{
+			Event: CredentialChange, Subject: about.Subject, Credential: cmp.Or(about.Credential, Password), Change: about.Change, Name: about.Name,
+		}, about.Change != ""
 	}
 	return Signal{}, false
 }

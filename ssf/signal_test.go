@@ -69,6 +69,8 @@ func TestWhatAnEntryMeans(t *testing.T) {
 			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'update','credential_type':'password','event_timestamp':1615304991,'initiating_entity':'user'}}}`},
 		{"a password is set", ssf.About{Subject: "usr_ann", By: ssf.Admin, Change: ssf.Create}, entry(revoke.Notice, revoke.Subject, "usr_ann", ""),
 			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'create','credential_type':'password','event_timestamp':1615304991,'initiating_entity':'admin'}}}`},
+		{"a certificate is mapped", ssf.About{Subject: "usr_ann", By: ssf.Admin, Credential: ssf.X509, Change: ssf.Create, Name: "robot"}, entry(revoke.Notice, revoke.Subject, "usr_ann", ""),
+			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'create','credential_type':'x509','event_timestamp':1615304991,'friendly_name':'robot','initiating_entity':'admin'}}}`},
 		{"an API key is made", ssf.About{Subject: "usr_ann", By: ssf.User, Name: "CI"}, entry(revoke.Notice, revoke.APIKey, "key_1", ""),
 			`{'Sub':` + ann + `,'Events':{'credential-change':{'change_type':'create','credential_type':'api-key','event_timestamp':1615304991,'friendly_name':'CI','initiating_entity':'user'}}}`},
 		{"an API key ends", by, entry(revoke.Kill, revoke.APIKey, "key_1", ""),

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -72,6 +73,10 @@ type state struct {
 	byOneTimeHash tree[string]
 	oneTimeByUser index
 	oneTimeExpiry expiry
+	factors       tree[*otp.Factor]
+	factorsOf     index              // by user
+	factorWaiting expiry             // by the time when they were made
+	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -132,6 +137,9 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Factors:  factors{x},
+		Recovery: recoveryCodes{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

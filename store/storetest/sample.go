@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -156,6 +157,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
 		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
+		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
+		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -177,9 +180,20 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	)
 }
 
-// expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, one-time token, signal, entry of the log.
-const expiring = 10
+// expiring is how many rows of everything Sweep finds in the end.
+var expiring = len([]string{
+	"session",
+	"family",
+	"API key",
+	"failures",
+	"grant",
+	"decision",
+	"invitation",
+	"one-time token",
+	"factor",
+	"signal",
+	"entry of the log",
+})
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -205,6 +219,9 @@ type census struct {
 	Members       []org.Member
 	Invitations   []org.Invitation
 	OneTime       string
+
+	Factors []otp.Factor
+	Codes   int
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -253,6 +270,8 @@ func (c *check) census(name string) (n census) {
 				}
 				return err
 			},
+			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
+			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"members", members},
 		{"invitations", invitations},
 		{"one-time tokens", oneTimeTokens},
+		{"factors", factors},
+		{"recovery codes", recoveryCodes},
 		{"signing keys", signingKeys},
 		{"failures", failures},
 		{"audit", auditLog},
