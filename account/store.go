@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
@@ -36,7 +37,8 @@ type Store interface {
 	// absolute end, refresh families, API keys, failures, invitations, grants,
 	// one-time tokens,
 	// factors that wait for their first code after otp.PendingLife,
-	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
+	// decisions after authz.DecisionRetention, messages outbox.Retention after they
+	// expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
@@ -79,6 +81,7 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
+	Outbox   outbox.Store
 	Factors  otp.Factors
 	Recovery otp.RecoveryCodes
 

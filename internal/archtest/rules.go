@@ -29,8 +29,8 @@ var layers = []layer{
 
 	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
 
-	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
-		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
+	{"authn/password/**", foundations, append([]string{"golang.org/x/text", "github.com/go-crypt/x"}, crypto...),
+		"passwords are normalised (NFKC), which needs x/text, and hashes of other systems need their functions; otherwise door one is standard library and x/crypto only"},
 	{"authn/*/**", foundations, crypto,
 		"one package per way to prove who you are; none knows another, nor door two, nor where things are stored"},
 	{"authz/cedar/**", append([]string{"authz", "authz/rule"}, foundations...), []string{"github.com/cedar-policy/cedar-go"},
@@ -53,6 +53,7 @@ var layers = []layer{
 	{"store/storetest/**", append([]string{"store"}, features...), []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 		"the contract is the same for every back end, so it knows none"},
 
+	{"server/qr", nil, []string{"rsc.io/qr"}, "it draws, and knows nothing of what"},
 	{"server/**", append([]string{"store/**"}, features...), append([]string{"golang.org/x/text"}, crypto...),
 		"the product wires features and stores together; command line, files and metrics belong to cmd"},
 	{"sallytest/**", append([]string{"store", "store/memory"}, features...), nil,

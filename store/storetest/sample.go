@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
@@ -157,6 +158,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
 		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
+		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
@@ -190,6 +192,7 @@ var expiring = len([]string{
 	"decision",
 	"invitation",
 	"one-time token",
+	"message",
 	"factor",
 	"signal",
 	"entry of the log",
@@ -220,8 +223,9 @@ type census struct {
 	Invitations   []org.Invitation
 	OneTime       string
 
-	Factors []otp.Factor
-	Codes   int
+	Messages []outbox.Message
+	Factors  []otp.Factor
+	Codes    int
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -250,6 +254,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
+			func() (err error) { n.Messages, err = tx.Outbox.Waiting(ctx, 100); return },
 			func() (err error) { n.Grants, err = tx.Grants.List(ctx, authz.GrantFilter{}, c.now); return },
 			func() (err error) { n.Versions, err = tx.Versions.History(ctx, 0, 100); return },
 			func() error {
