@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -156,6 +157,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
@@ -180,10 +182,21 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	)
 }
 
-// expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, factor, message, signal,
-// entry of the log.
-const expiring = 11
+// expiring is how many rows of everything Sweep finds in the end.
+var expiring = len([]string{
+	"session",
+	"family",
+	"API key",
+	"failures",
+	"grant",
+	"decision",
+	"invitation",
+	"one-time token",
+	"message",
+	"factor",
+	"signal",
+	"entry of the log",
+})
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -208,6 +221,7 @@ type census struct {
 	Organizations []org.Organization
 	Members       []org.Member
 	Invitations   []org.Invitation
+	OneTime       string
 
 	Messages []outbox.Message
 	Factors  []otp.Factor
@@ -253,6 +267,13 @@ func (c *check) census(name string) (n census) {
 			func() (err error) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
+			},
+			func() error {
+				t, err := tx.OneTime.Newest(ctx, user, "ticket")
+				if n.OneTime = t.ID; err == onetime.ErrNotFound {
+					err = nil
+				}
+				return err
 			},
 			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
 			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
