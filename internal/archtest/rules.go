@@ -31,6 +31,8 @@ var layers = []layer{
 
 	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
 		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
+	{"authn/passkey/**", foundations, []string{"github.com/go-webauthn/webauthn"},
+		"WebAuthn is read and verified by go-webauthn, in one place"},
 	{"authn/*/**", foundations, crypto,
 		"one package per way to prove who you are; none knows another, nor door two, nor where things are stored"},
 	{"authz/cedar/**", append([]string{"authz", "authz/rule"}, foundations...), []string{"github.com/cedar-policy/cedar-go"},
@@ -112,7 +114,7 @@ var bans = []ban{
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
 		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
-		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/store/storetest", modulePath + "/sallytest",
+		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/internal/passkeytest", modulePath + "/store/storetest", modulePath + "/sallytest",
 		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform",
 	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
