@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -60,6 +61,7 @@ type Tx struct {
 	Sessions    session.Store
 	Families    token.Families
 	APIKeys     apikey.Store
+	Passkeys    passkey.Store
 	Roles       authz.Store
 	Grants      authz.GrantStore
 	Versions    authz.VersionStore
