@@ -6,6 +6,7 @@ require (
 	github.com/alecthomas/kong v1.16.1
 	github.com/cedar-policy/cedar-go v1.9.0
 	github.com/go-chi/chi/v5 v5.4.0
+	github.com/go-crypt/x v0.4.16
 	github.com/go-webauthn/webauthn v0.18.2
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/go-cmp v0.7.0

@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -33,6 +34,7 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
+	// factors that wait for their first code after otp.PendingLife,
 	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
@@ -75,6 +77,9 @@ type Tx struct {
 	Organizations org.Store
 	Members       org.Members
 	Invitations   org.Invitations
+
+	Factors  otp.Factors
+	Recovery otp.RecoveryCodes
 
 	Signals ssf.Signals
 	Streams ssf.Streams

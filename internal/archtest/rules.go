@@ -29,8 +29,8 @@ var layers = []layer{
 
 	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
 
-	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
-		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
+	{"authn/password/**", foundations, append([]string{"golang.org/x/text", "github.com/go-crypt/x"}, crypto...),
+		"passwords are normalised (NFKC), which needs x/text, and hashes of other systems need their functions; otherwise door one is standard library and x/crypto only"},
 	{"authn/passkey/**", foundations, []string{"github.com/go-webauthn/webauthn"},
 		"WebAuthn is read and verified by go-webauthn, in one place"},
 	{"authn/*/**", foundations, crypto,

@@ -68,6 +68,9 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
+		Factors:  factors{d},
+		Recovery: recoveryCodes{d},
+
 		Signals: signals{d},
 		Streams: streams{d},
 	}

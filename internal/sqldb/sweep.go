@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -33,6 +34,8 @@ var expired = [...]struct {
 		AND (resource_type, resource_id, subject_type, subject_id, permission) IN
 		(SELECT resource_type, resource_id, subject_type, subject_id, permission FROM sallyport_grants
 			WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"factors that wait", `DELETE FROM sallyport_factors WHERE confirmed_at = 0 AND id IN
+		(SELECT id FROM sallyport_factors WHERE confirmed_at = 0 AND created_at <= $1 ORDER BY created_at LIMIT $2)`, otp.PendingLife},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 	// What a stream waits for stays, however old: it is the stream that is disabled.

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -71,6 +72,11 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
+	factors       tree[*otp.Factor]
+	factorsOf     index              // by user
+	factorWaiting expiry             // by the time when they were made
+	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
+
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
 	streams     tree[*ssf.Stream]
@@ -130,6 +136,9 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Factors:  factors{x},
+		Recovery: recoveryCodes{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

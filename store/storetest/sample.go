@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -175,6 +176,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
+		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -197,8 +200,8 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, signal, entry of the log.
-const expiring = 9
+// family, API key, failures, grant, decision, invitation, factor, signal, entry of the log.
+const expiring = 10
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -224,6 +227,9 @@ type census struct {
 	Organizations []org.Organization
 	Members       []org.Member
 	Invitations   []org.Invitation
+
+	Factors []otp.Factor
+	Codes   int
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -266,6 +272,8 @@ func (c *check) census(name string) (n census) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
 			},
+			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
+			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

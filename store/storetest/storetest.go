@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"organizations", organizations},
 		{"members", members},
 		{"invitations", invitations},
+		{"factors", factors},
+		{"recovery codes", recoveryCodes},
 		{"signing keys", signingKeys},
 		{"failures", failures},
 		{"audit", auditLog},

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -209,6 +210,13 @@ var writes = []struct {
 	{"the role of an invitation", invitationWith(func(v *org.Invitation, s string) { v.Role = s })},
 	{"who invited", invitationWith(func(v *org.Invitation, s string) { v.InvitedBy = s })},
 
+	{"the id of a factor", factorWith(func(f *otp.Factor, s string) { f.ID = s })},
+	{"the user of a factor", factorWith(func(f *otp.Factor, s string) { f.User = s })},
+	{"the kind of a factor", factorWith(func(f *otp.Factor, s string) { f.Kind = otp.Kind(s) })},
+	{"the user of recovery codes", func(c *check, tx account.Tx, s string) error {
+		return tx.Recovery.Replace(c.Context(), s, [][]byte{hash("new")})
+	}},
+
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
 	}},
@@ -340,6 +348,14 @@ func invitationWith(set func(*org.Invitation, string)) func(*check, account.Tx, 
 		v := c.newInvitation("new", "ann", "new@example.org")
 		set(&v, s)
 		return tx.Invitations.Create(c.Context(), v)
+	}
+}
+
+func factorWith(set func(*otp.Factor, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		f := c.newFactor("new", "usr_ann")
+		set(&f, s)
+		return tx.Factors.Create(c.Context(), f)
 	}
 }
 
@@ -488,6 +504,14 @@ var lookups = []struct {
 	{"Members.In", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Members.In(c.Context(), s, "", 10)
 		return len(all) > 0, err
+	}},
+	{"Factors.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Factors.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {
+		n, err := tx.Recovery.Left(c.Context(), s)
+		return n > 0, err
 	}},
 	{"Invitations.Revoke by id", func(c *check, tx account.Tx, s string) (bool, error) {
 		v, err := tx.Invitations.Revoke(c.Context(), "org_ann", s)

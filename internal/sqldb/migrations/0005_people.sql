@@ -46,20 +46,24 @@ CREATE INDEX sallyport_outbox_due ON sallyport_outbox (available_at, id) WHERE d
 CREATE INDEX sallyport_outbox_done ON sallyport_outbox (done_at) WHERE done_at > 0;
 -- postgres: ALTER TABLE sallyport_outbox SET (fillfactor = 70);
 
+-- A factor waits for its first good code until it is confirmed. last_step is that of
+-- the code that was used last; it only grows, so that a code is good once.
 CREATE TABLE sallyport_factors (
-  id            TEXT NOT NULL PRIMARY KEY,
-  user_id       TEXT NOT NULL,
-  kind          TEXT NOT NULL,
-  name          TEXT NOT NULL,
-  secret_sealed BYTEA NOT NULL,
-  last_step     BIGINT NOT NULL,
-  confirmed_at  BIGINT NOT NULL,
-  created_at    BIGINT NOT NULL,
-  last_used_at  BIGINT NOT NULL
+  id           TEXT NOT NULL PRIMARY KEY,
+  user_id      TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  key_sealed   BYTEA NOT NULL,
+  last_step    BIGINT NOT NULL,
+  confirmed_at BIGINT NOT NULL,
+  created_at   BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL
 );
 CREATE INDEX sallyport_factors_user ON sallyport_factors (user_id, id);
+CREATE UNIQUE INDEX sallyport_factors_confirmed ON sallyport_factors (user_id, kind) WHERE confirmed_at > 0;
+CREATE INDEX sallyport_factors_waiting ON sallyport_factors (created_at) WHERE confirmed_at = 0;
 -- postgres: ALTER TABLE sallyport_factors SET (fillfactor = 80);
 
+-- Of a code the row has an HMAC, so that the database alone does not give it away.
 CREATE TABLE sallyport_recovery_codes (
   user_id  TEXT NOT NULL,
   code_mac BYTEA NOT NULL,
