@@ -23,6 +23,7 @@ type Gate struct {
 	Origin      string                                             // "https://host[:port]" as clients see it; fills Credential.URL
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
+	StepUp      string                                             // page to confirm who one is, for a sign-in too old or too weak; "" = SignIn
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
 	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
 	Log         *slog.Logger                                       // nil = slog.Default()
