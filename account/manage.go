@@ -88,6 +88,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
 			return p, err
 		}

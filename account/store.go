@@ -34,7 +34,8 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// factors that wait for their first code after otp.PendingLife,
+	// factors that wait for their first code after otp.PendingLife, used answers of
+	// providers,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
 	// expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
@@ -81,6 +82,8 @@ type Tx struct {
 	Outbox   outbox.Store
 	Factors  otp.Factors
 	Recovery otp.RecoveryCodes
+
+	Identities Identities
 
 	Signals ssf.Signals
 	Streams ssf.Streams

@@ -37,6 +37,8 @@ var expired = [...]struct {
 			WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"factors that wait", `DELETE FROM sallyport_factors WHERE confirmed_at = 0 AND id IN
 		(SELECT id FROM sallyport_factors WHERE confirmed_at = 0 AND created_at <= $1 ORDER BY created_at LIMIT $2)`, otp.PendingLife},
+	{"used answers of providers", `DELETE FROM sallyport_spent_answers WHERE state_hash IN
+		(SELECT state_hash FROM sallyport_spent_answers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 	{"messages", `DELETE FROM sallyport_outbox WHERE id IN

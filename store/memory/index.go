@@ -85,6 +85,7 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.invitationExpiry.expired(now, limit), invitations{x}.remove) +
 		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
 		each(x.factorWaiting.expired(now.Add(-otp.PendingLife), limit), factors{x}.drop) +
+		each(x.spentExpiry.expired(now, limit), identities{x}.forget) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
 		each(x.messageExpiry.expired(now.Add(-outbox.Retention), limit), outboxMessages{x}.remove) +
 		each(signals{x}.done(now.Add(-ssf.Retention), limit), signals{x}.remove) +

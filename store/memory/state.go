@@ -75,6 +75,12 @@ type state struct {
 	factorWaiting expiry             // by the time when they were made
 	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
+	identities   tree[*account.Identity]
+	bySubject    tree[string]    // by pair of issuer and subject
+	identitiesOf index           // by user
+	spent        tree[time.Time] // answers of providers, by hash: until when that is known
+	spentExpiry  expiry
+
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
 	streams     tree[*ssf.Stream]
@@ -137,6 +143,8 @@ func bind(x *tx) account.Tx {
 		Outbox:   outboxMessages{x},
 		Factors:  factors{x},
 		Recovery: recoveryCodes{x},
+
+		Identities: identities{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

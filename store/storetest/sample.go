@@ -159,6 +159,11 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
+		func() error { return tx.Identities.Create(ctx, c.newIdentity(name, user)) },
+		func() error {
+			_, err := tx.Identities.Spend(ctx, hash(name), c.now.Add(time.Hour))
+			return err
+		},
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -181,9 +186,9 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, factor, message, signal,
-// entry of the log.
-const expiring = 11
+// family, API key, failures, grant, decision, invitation, factor, message, used
+// answer, signal, entry of the log.
+const expiring = 12
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -212,6 +217,8 @@ type census struct {
 	Messages []outbox.Message
 	Factors  []otp.Factor
 	Codes    int
+
+	Identities []account.Identity
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -256,6 +263,7 @@ func (c *check) census(name string) (n census) {
 			},
 			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
 			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
+			func() (err error) { n.Identities, err = tx.Identities.Of(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

@@ -221,6 +221,20 @@ var writes = []struct {
 		return tx.Recovery.Replace(c.Context(), s, [][]byte{hash("new")})
 	}},
 
+	{"the id of an identity", identityWith(func(i *account.Identity, s string) { i.ID = s })},
+	{"the user of an identity", identityWith(func(i *account.Identity, s string) { i.User = s })},
+	{"the provider of an identity", identityWith(func(i *account.Identity, s string) { i.Provider = s })},
+	{"the issuer of an identity", identityWith(func(i *account.Identity, s string) { i.Issuer = s })},
+	{"the subject of an identity", identityWith(func(i *account.Identity, s string) { i.Subject = s })},
+	{"the address of an identity", identityWith(func(i *account.Identity, s string) { i.Email = s })},
+	{"the name of an identity", identityWith(func(i *account.Identity, s string) { i.Name = s })},
+	{"the address of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", s, "", c.now)
+	}},
+	{"the name of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", "", s, c.now)
+	}},
+
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
 	}},
@@ -360,6 +374,14 @@ func factorWith(set func(*otp.Factor, string)) func(*check, account.Tx, string) 
 		f := c.newFactor("new", "usr_ann")
 		set(&f, s)
 		return tx.Factors.Create(c.Context(), f)
+	}
+}
+
+func identityWith(set func(*account.Identity, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		i := c.newIdentity("new", "usr_ann")
+		set(&i, s)
+		return tx.Identities.Create(c.Context(), i)
 	}
 }
 
@@ -507,6 +529,18 @@ var lookups = []struct {
 	}},
 	{"Factors.Of", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Factors.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Identities.BySubject by issuer", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), s, "ann")
+		return i.ID != "", err
+	}},
+	{"Identities.BySubject by subject", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), "https://id.example.com", s)
+		return i.ID != "", err
+	}},
+	{"Identities.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Identities.Of(c.Context(), s)
 		return len(all) > 0, err
 	}},
 	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {

@@ -105,6 +105,13 @@ CREATE TABLE sallyport_identities (
 CREATE UNIQUE INDEX sallyport_identities_subject ON sallyport_identities (issuer, subject);
 CREATE INDEX sallyport_identities_user ON sallyport_identities (user_id, id);
 
+-- Answers of providers that were used, by the hash of their state: each counts once.
+CREATE TABLE sallyport_spent_answers (
+  state_hash BYTEA NOT NULL PRIMARY KEY,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX sallyport_spent_answers_expires ON sallyport_spent_answers (expires_at);
+
 CREATE TABLE sallyport_client_certificates (
   id           TEXT NOT NULL PRIMARY KEY,
   user_id      TEXT NOT NULL,

@@ -186,6 +186,15 @@ func everything(ctx context.Context, tx account.Tx) {
 	tx.Recovery.Use(ctx, "usr_1", []byte{1}, now)
 	tx.Recovery.Left(ctx, "usr_1")
 
+	b := tx.Identities
+	b.Create(ctx, account.Identity{ID: "idn_1", User: "usr_1", Provider: "up", Issuer: "https://id.example.com", Subject: "1", CreatedAt: now})
+	b.BySubject(ctx, "https://id.example.com", "1")
+	b.Of(ctx, "usr_1")
+	b.Used(ctx, "idn_1", "", "", now)
+	b.Remove(ctx, "idn_1")
+	b.RemoveAll(ctx, "usr_1")
+	b.Spend(ctx, []byte{1}, later)
+
 	v := tx.Invitations
 	v.Create(ctx, org.Invitation{ID: "inv_1", TokenHash: []byte{1}, Org: "org_1", EmailNorm: "ann@example.org", CreatedAt: now, ExpiresAt: later})
 	v.ByHash(ctx, []byte{1})
