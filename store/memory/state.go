@@ -12,7 +12,9 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -28,7 +30,8 @@ import (
 type state struct {
 	users      tree[*account.User]
 	byUsername tree[string]
-	byEmail    index // members are the rank of email, then the id
+	leaving    expiry // by the time of deletion
+	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
 
 	sessions          tree[*session.Session]
@@ -44,6 +47,10 @@ type state struct {
 	keys       tree[*apikey.Key]
 	keysByUser index
 	keyExpiry  expiry
+
+	passkeys            tree[*passkey.Passkey]
+	passkeyByCredential tree[string]
+	passkeysByUser      index
 
 	roles     tree[*authz.Role]
 	assigned  index // by subject; members are pairs of organization and role
@@ -68,6 +75,10 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
+	oneTime       tree[*onetime.Token]
+	byOneTimeHash tree[string]
+	oneTimeByUser index
+	oneTimeExpiry expiry
 	messages      tree[*outbox.Message]
 	messageExpiry expiry
 	factors       tree[*otp.Factor]
@@ -126,6 +137,7 @@ func bind(x *tx) account.Tx {
 		Sessions:    sessions{x},
 		Families:    families{x},
 		APIKeys:     apiKeys{x},
+		Passkeys:    passkeys{x},
 		Roles:       roles{x},
 		Grants:      grants{x},
 		Versions:    versions{x},
@@ -133,6 +145,7 @@ func bind(x *tx) account.Tx {
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
+		OneTime:     oneTimeTokens{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
 
