@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -31,7 +32,7 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
-	// absolute end, refresh families, API keys, failures, invitations, grants,
+	// absolute end, refresh families, API keys, mappings of certificates, failures, invitations, grants,
 	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
@@ -73,6 +74,8 @@ type Tx struct {
 	Organizations org.Store
 	Members       org.Members
 	Invitations   org.Invitations
+
+	Certificates clientcert.Store
 
 	Signals ssf.Signals
 	Streams ssf.Streams

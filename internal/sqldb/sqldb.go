@@ -67,6 +67,8 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
+		Certificates: certificates{d},
+
 		Signals: signals{d},
 		Streams: streams{d},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -65,6 +66,11 @@ type state struct {
 	byInvitationHash tree[string]
 	invitationsTo    index // by organization
 	invitationExpiry expiry
+
+	certificates      tree[*clientcert.Mapping]
+	certificateByName tree[string]
+	certificatesOf    index // by owner
+	certificateExpiry expiry
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -124,6 +130,8 @@ func bind(x *tx) account.Tx {
 		Organizations: organizations{x},
 		Members:       members{x},
 		Invitations:   invitations{x},
+
+		Certificates: certificates{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -126,6 +127,12 @@ var writes = []struct {
 	{"the name of an API key", keyWith(func(x *apikey.Key, s string) { x.Name = s })},
 	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
 	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
+
+	{"the id of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.ID = s })},
+	{"the owner of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Owner = s })},
+	{"the kind of a certificate's name", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Kind = clientcert.Kind(s) })},
+	{"the name of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Value = s })},
+	{"the label of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Label = s })},
 
 	{"the name of a role", func(c *check, tx account.Tx, s string) error {
 		return tx.Roles.PutRole(c.Context(), authz.Role{Name: s})
@@ -277,6 +284,14 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 		x := c.newKey("new", "usr_ann")
 		set(&x, s)
 		return tx.APIKeys.Create(c.Context(), x)
+	}
+}
+
+func certificateWith(set func(*clientcert.Mapping, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newMapping("new", "usr_ann")
+		set(&x, s)
+		return tx.Certificates.Create(c.Context(), x)
 	}
 }
 
