@@ -75,6 +75,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Certificates.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		err = administered(ctx, tx, u, func() error { return tx.Roles.UnassignAll(ctx, user) })
 		if err != nil {
 			return p, err
@@ -83,6 +86,12 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 			return p, err
 		}
 		if err := tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user}); err != nil {
+			return p, err
+		}
+		if _, err := tx.Factors.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
+		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {

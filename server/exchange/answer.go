@@ -44,6 +44,13 @@ func Done(w http.ResponseWriter) error {
 	return nil
 }
 
+// See answers a form with 303 to the next page.
+func See(w http.ResponseWriter, r *http.Request, target string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target, http.StatusSeeOther)
+	return nil
+}
+
 // A List is the answer to every request for a list.
 type List[T any] struct {
 	Items      []T    `json:"items"`
@@ -74,7 +81,7 @@ func Problem(err error) error {
 		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
 	}
 	if e, ok := errors.AsType[*password.WeakError](err); ok {
-		return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: map[string]any{"reason": string(e.Reason)}}
+		return weak(e)
 	}
 	if e, ok := errors.AsType[*account.LimitError](err); ok {
 		return retry(http.StatusTooManyRequests, "rate_limited", "Too many attempts failed. Wait "+inWords(e.Wait)+", then try again.", e.Wait)
@@ -119,6 +126,14 @@ func Problem(err error) error {
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err
+}
+
+func weak(e *password.WeakError) *sallyport.Problem {
+	extra := map[string]any{"reason": string(e.Reason)}
+	if e.Limit > 0 {
+		extra["limit"] = e.Limit
+	}
+	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
 }
 
 func conflict(code, detail string) *sallyport.Problem {

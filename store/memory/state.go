@@ -9,9 +9,13 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
+	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -27,7 +31,8 @@ import (
 type state struct {
 	users      tree[*account.User]
 	byUsername tree[string]
-	byEmail    index // members are the rank of email, then the id
+	leaving    expiry // by the time of deletion
+	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
 
 	sessions          tree[*session.Session]
@@ -43,6 +48,10 @@ type state struct {
 	keys       tree[*apikey.Key]
 	keysByUser index
 	keyExpiry  expiry
+
+	passkeys            tree[*passkey.Passkey]
+	passkeyByCredential tree[string]
+	passkeysByUser      index
 
 	roles     tree[*authz.Role]
 	assigned  index // by subject; members are pairs of organization and role
@@ -71,6 +80,16 @@ type state struct {
 	certificateByName tree[string]
 	certificatesOf    index // by owner
 	certificateExpiry expiry
+	oneTime           tree[*onetime.Token]
+	byOneTimeHash     tree[string]
+	oneTimeByUser     index
+	oneTimeExpiry     expiry
+	messages          tree[*outbox.Message]
+	messageExpiry     expiry
+	factors           tree[*otp.Factor]
+	factorsOf         index              // by user
+	factorWaiting     expiry             // by the time when they were made
+	recovery          tree[tree[string]] // by user: HMACs, "used" or ""
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -117,6 +136,7 @@ func bind(x *tx) account.Tx {
 		Sessions:    sessions{x},
 		Families:    families{x},
 		APIKeys:     apiKeys{x},
+		Passkeys:    passkeys{x},
 		Roles:       roles{x},
 		Grants:      grants{x},
 		Versions:    versions{x},
@@ -124,6 +144,7 @@ func bind(x *tx) account.Tx {
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
+		OneTime:     oneTimeTokens{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
 
@@ -132,6 +153,9 @@ func bind(x *tx) account.Tx {
 		Invitations:   invitations{x},
 
 		Certificates: certificates{x},
+		Outbox:       outboxMessages{x},
+		Factors:      factors{x},
+		Recovery:     recoveryCodes{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

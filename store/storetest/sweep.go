@@ -142,7 +142,7 @@ var sweep = []promise{
 		equal(c, "next position", c.appendLog(c.newKill("new")).Seq, begin.Seq+7)
 	}},
 
-	{"users, passwords, roles, versions, organizations, members, signing keys, events, streams and secrets do not expire", func(c *check) {
+	{"users, passwords, roles, versions, organizations, members, recovery codes, signing keys, events, streams and secrets do not expire", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
 		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), expiring)
@@ -150,6 +150,7 @@ var sweep = []promise{
 		equal(c, "password", c.password("usr_ann"), before.Password)
 		same(c, "roles", c.definitions(), before.Roles)
 		equal(c, "assigned", c.assigned("usr_ann", ""), before.Assigned)
+		equal(c, "recovery codes", c.codesLeft("usr_ann"), before.Codes)
 		equal(c, "organizations", c.organizations(org.Filter{}), before.Organizations)
 		equal(c, "members", c.membersIn("org_ann", "", 0), before.Members)
 		same(c, "versions", c.history(0, 100), before.Versions)

@@ -7,9 +7,12 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -133,6 +136,14 @@ var writes = []struct {
 	{"the kind of a certificate's name", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Kind = clientcert.Kind(s) })},
 	{"the name of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Value = s })},
 	{"the label of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Label = s })},
+	{"the id of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.ID = s })},
+	{"the user of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.User = s })},
+	{"the name of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Name = s })},
+	{"a transport of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Transports = []string{"usb", s} })},
+	{"the new name of a passkey", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Passkeys.Rename(c.Context(), "pky_ann", "usr_ann", s)
+		return err
+	}},
 
 	{"the name of a role", func(c *check, tx account.Tx, s string) error {
 		return tx.Roles.PutRole(c.Context(), authz.Role{Name: s})
@@ -205,6 +216,26 @@ var writes = []struct {
 	{"the address of an invitation", invitationWith(func(v *org.Invitation, s string) { v.EmailNorm = s })},
 	{"the role of an invitation", invitationWith(func(v *org.Invitation, s string) { v.Role = s })},
 	{"who invited", invitationWith(func(v *org.Invitation, s string) { v.InvitedBy = s })},
+
+	{"the id of a message", messageWith(func(m *outbox.Message, s string) { m.ID = s })},
+	{"the channel of a message", messageWith(func(m *outbox.Message, s string) { m.Channel = outbox.Channel(s) })},
+	{"the kind of a message", messageWith(func(m *outbox.Message, s string) { m.Kind = outbox.Kind(s) })},
+	{"why a new message failed", messageWith(func(m *outbox.Message, s string) { m.Problem = s })},
+	{"why a message ended", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Done(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+	{"why a message is tried again", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Retry(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+
+	{"the id of a factor", factorWith(func(f *otp.Factor, s string) { f.ID = s })},
+	{"the user of a factor", factorWith(func(f *otp.Factor, s string) { f.User = s })},
+	{"the kind of a factor", factorWith(func(f *otp.Factor, s string) { f.Kind = otp.Kind(s) })},
+	{"the user of recovery codes", func(c *check, tx account.Tx, s string) error {
+		return tx.Recovery.Replace(c.Context(), s, [][]byte{hash("new")})
+	}},
 
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
@@ -295,6 +326,14 @@ func certificateWith(set func(*clientcert.Mapping, string)) func(*check, account
 	}
 }
 
+func passkeyWith(set func(*passkey.Passkey, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newPasskey("new", "usr_ann")
+		set(&x, s)
+		return tx.Passkeys.Create(c.Context(), x)
+	}
+}
+
 func grantWith(set func(*authz.Grant, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		g := authz.Grant{Grantee: ann, Resource: post2, Permissions: []string{"post:read"}, CreatedAt: c.now}
@@ -332,11 +371,27 @@ func organizationWith(set func(*org.Organization, string)) func(*check, account.
 	}
 }
 
+func messageWith(set func(*outbox.Message, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		m := c.newMessage("new")
+		set(&m, s)
+		return tx.Outbox.Add(c.Context(), m)
+	}
+}
+
 func invitationWith(set func(*org.Invitation, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		v := c.newInvitation("new", "ann", "new@example.org")
 		set(&v, s)
 		return tx.Invitations.Create(c.Context(), v)
+	}
+}
+
+func factorWith(set func(*otp.Factor, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		f := c.newFactor("new", "usr_ann")
+		set(&f, s)
+		return tx.Factors.Create(c.Context(), f)
 	}
 }
 
@@ -410,6 +465,10 @@ var lookups = []struct {
 		x, err := tx.APIKeys.ByID(c.Context(), s)
 		return x.ID != "", err
 	}},
+	{"Passkeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Passkeys.List(c.Context(), s)
+		return len(all) > 0, err
+	}},
 	{"APIKeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.APIKeys.List(c.Context(), s)
 		return len(all) > 0, err
@@ -481,6 +540,14 @@ var lookups = []struct {
 	{"Members.In", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Members.In(c.Context(), s, "", 10)
 		return len(all) > 0, err
+	}},
+	{"Factors.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Factors.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {
+		n, err := tx.Recovery.Left(c.Context(), s)
+		return n > 0, err
 	}},
 	{"Invitations.Revoke by id", func(c *check, tx account.Tx, s string) (bool, error) {
 		v, err := tx.Invitations.Revoke(c.Context(), "org_ann", s)

@@ -27,39 +27,44 @@ CREATE UNIQUE INDEX sallyport_one_time_tokens_hash ON sallyport_one_time_tokens 
 CREATE INDEX sallyport_one_time_tokens_user ON sallyport_one_time_tokens (user_id, purpose, id);
 CREATE INDEX sallyport_one_time_tokens_expires ON sallyport_one_time_tokens (expires_at);
 
--- Messages, written in the transaction of what they tell of. The payload is sealed:
--- it may hold a link.
+-- Messages, written in the transaction of what they tell of. What they say and to
+-- whom is sealed: it may hold a link. Who sends one moves due_at to the end of
+-- their lease. A row stays for a while after expires_at, without what it said.
 CREATE TABLE sallyport_outbox (
-  id             TEXT NOT NULL PRIMARY KEY,
-  channel        TEXT NOT NULL,
-  kind           TEXT NOT NULL,
-  payload_sealed BYTEA NOT NULL,
-  attempts       BIGINT NOT NULL,
-  available_at   BIGINT NOT NULL,
-  claimed_until  BIGINT NOT NULL,
-  created_at     BIGINT NOT NULL,
-  expires_at     BIGINT NOT NULL,
-  done_at        BIGINT NOT NULL,
-  last_error     TEXT NOT NULL
+  id         TEXT NOT NULL PRIMARY KEY,
+  channel    TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  sealed     BYTEA NOT NULL,
+  attempts   BIGINT NOT NULL,
+  due_at     BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  done_at    BIGINT NOT NULL,
+  problem    TEXT NOT NULL
 );
-CREATE INDEX sallyport_outbox_due ON sallyport_outbox (available_at, id) WHERE done_at = 0;
-CREATE INDEX sallyport_outbox_done ON sallyport_outbox (done_at) WHERE done_at > 0;
+CREATE INDEX sallyport_outbox_due ON sallyport_outbox (channel, due_at, id) WHERE done_at = 0;
+CREATE INDEX sallyport_outbox_waiting ON sallyport_outbox (id) WHERE done_at = 0;
+CREATE INDEX sallyport_outbox_expires ON sallyport_outbox (expires_at);
 -- postgres: ALTER TABLE sallyport_outbox SET (fillfactor = 70);
 
+-- A factor waits for its first good code until it is confirmed. last_step is that of
+-- the code that was used last; it only grows, so that a code is good once.
 CREATE TABLE sallyport_factors (
-  id            TEXT NOT NULL PRIMARY KEY,
-  user_id       TEXT NOT NULL,
-  kind          TEXT NOT NULL,
-  name          TEXT NOT NULL,
-  secret_sealed BYTEA NOT NULL,
-  last_step     BIGINT NOT NULL,
-  confirmed_at  BIGINT NOT NULL,
-  created_at    BIGINT NOT NULL,
-  last_used_at  BIGINT NOT NULL
+  id           TEXT NOT NULL PRIMARY KEY,
+  user_id      TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  key_sealed   BYTEA NOT NULL,
+  last_step    BIGINT NOT NULL,
+  confirmed_at BIGINT NOT NULL,
+  created_at   BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL
 );
 CREATE INDEX sallyport_factors_user ON sallyport_factors (user_id, id);
+CREATE UNIQUE INDEX sallyport_factors_confirmed ON sallyport_factors (user_id, kind) WHERE confirmed_at > 0;
+CREATE INDEX sallyport_factors_waiting ON sallyport_factors (created_at) WHERE confirmed_at = 0;
 -- postgres: ALTER TABLE sallyport_factors SET (fillfactor = 80);
 
+-- Of a code the row has an HMAC, so that the database alone does not give it away.
 CREATE TABLE sallyport_recovery_codes (
   user_id  TEXT NOT NULL,
   code_mac BYTEA NOT NULL,
@@ -70,6 +75,7 @@ CREATE TABLE sallyport_recovery_codes (
 CREATE TABLE sallyport_passkeys (
   id              TEXT NOT NULL PRIMARY KEY,
   user_id         TEXT NOT NULL,
+  user_handle     BYTEA NOT NULL,
   credential_id   BYTEA NOT NULL,
   public_key      BYTEA NOT NULL,
   sign_count      BIGINT NOT NULL,

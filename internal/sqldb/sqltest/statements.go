@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -184,6 +185,16 @@ func everything(ctx context.Context, tx account.Tx) {
 	m.In(ctx, "org_1", "usr_0", 10)
 	m.Remove(ctx, "org_1", "usr_1")
 	m.RemoveUser(ctx, "usr_1")
+
+	a := tx.Factors
+	a.Create(ctx, otp.Factor{ID: "fac_1", User: "usr_1", Kind: otp.TOTP, CreatedAt: now})
+	a.Of(ctx, "usr_1")
+	a.Use(ctx, "fac_1", 1, now)
+	a.Remove(ctx, "fac_1")
+	a.RemoveAll(ctx, "usr_1")
+	tx.Recovery.Replace(ctx, "usr_1", [][]byte{{1}})
+	tx.Recovery.Use(ctx, "usr_1", []byte{1}, now)
+	tx.Recovery.Left(ctx, "usr_1")
 
 	v := tx.Invitations
 	v.Create(ctx, org.Invitation{ID: "inv_1", TokenHash: []byte{1}, Org: "org_1", EmailNorm: "ann@example.org", CreatedAt: now, ExpiresAt: later})
