@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -75,16 +76,20 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
-	oneTime       tree[*onetime.Token]
-	byOneTimeHash tree[string]
-	oneTimeByUser index
-	oneTimeExpiry expiry
-	messages      tree[*outbox.Message]
-	messageExpiry expiry
-	factors       tree[*otp.Factor]
-	factorsOf     index              // by user
-	factorWaiting expiry             // by the time when they were made
-	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
+	certificates      tree[*clientcert.Mapping]
+	certificateByName tree[string]
+	certificatesOf    index // by owner
+	certificateExpiry expiry
+	oneTime           tree[*onetime.Token]
+	byOneTimeHash     tree[string]
+	oneTimeByUser     index
+	oneTimeExpiry     expiry
+	messages          tree[*outbox.Message]
+	messageExpiry     expiry
+	factors           tree[*otp.Factor]
+	factorsOf         index              // by user
+	factorWaiting     expiry             // by the time when they were made
+	recovery          tree[tree[string]] // by user: HMACs, "used" or ""
 
 	identities   tree[*account.Identity]
 	bySubject    tree[string]    // by pair of issuer and subject
@@ -153,9 +158,10 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
-		Outbox:   outboxMessages{x},
-		Factors:  factors{x},
-		Recovery: recoveryCodes{x},
+		Certificates: certificates{x},
+		Outbox:       outboxMessages{x},
+		Factors:      factors{x},
+		Recovery:     recoveryCodes{x},
 
 		Identities: identities{x},
 

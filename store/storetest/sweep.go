@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -52,6 +53,18 @@ var sweep = []promise{
 		equal(c, "left", keyIDs(c.listKeys("usr_ann")), []string{"key_5", "key_never"})
 		equal(c, "expired one left after a century", c.sweepAt(c.now.AddDate(100, 0, 0), 10), 1)
 		equal(c, "left after a century", keyIDs(c.listKeys("usr_ann")), []string{"key_never"})
+	}},
+
+	{"expired mappings of certificates go in batches, others stay", func(c *check) {
+		c.mapping("never", "usr_ann")
+		c.batches(func(i int, expires time.Time) {
+			c.mapping(fmt.Sprint(i), "usr_ann", func(m *clientcert.Mapping) {
+				m.CreatedAt, m.ExpiresAt = c.now.Add(time.Duration(i)*time.Second), expires
+			})
+		})
+		equal(c, "left", certificateIDs(c.certificatesOf("usr_ann")), []string{"crt_5", "crt_never"})
+		c.mapping("0", "usr_ann") // its name is free again
+		equal(c, "expired one left after a century", c.sweepAt(c.now.AddDate(100, 0, 0), 10), 1)
 	}},
 
 	{"failures that mean nothing any more go in batches, others stay", func(c *check) {

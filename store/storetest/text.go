@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -130,6 +131,11 @@ var writes = []struct {
 	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
 	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
 
+	{"the id of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.ID = s })},
+	{"the owner of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Owner = s })},
+	{"the kind of a certificate's name", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Kind = clientcert.Kind(s) })},
+	{"the name of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Value = s })},
+	{"the label of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Label = s })},
 	{"the id of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.ID = s })},
 	{"the user of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.User = s })},
 	{"the name of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Name = s })},
@@ -323,6 +329,14 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 		x := c.newKey("new", "usr_ann")
 		set(&x, s)
 		return tx.APIKeys.Create(c.Context(), x)
+	}
+}
+
+func certificateWith(set func(*clientcert.Mapping, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newMapping("new", "usr_ann")
+		set(&x, s)
+		return tx.Certificates.Create(c.Context(), x)
 	}
 }
 

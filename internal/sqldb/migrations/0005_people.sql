@@ -119,12 +119,15 @@ CREATE TABLE sallyport_client_certificates (
   kind         TEXT NOT NULL,
   value        TEXT NOT NULL,
   name         TEXT NOT NULL,
+  service      BIGINT NOT NULL,
   not_after    BIGINT NOT NULL,
   created_at   BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX sallyport_client_certificates_value ON sallyport_client_certificates (kind, value);
 CREATE INDEX sallyport_client_certificates_user ON sallyport_client_certificates (user_id, id);
+CREATE INDEX sallyport_client_certificates_expires ON sallyport_client_certificates (not_after) WHERE not_after > 0;
+-- postgres: ALTER TABLE sallyport_client_certificates SET (fillfactor = 80);
 
 -- Browsers that somebody signed in from before.
 CREATE TABLE sallyport_devices (

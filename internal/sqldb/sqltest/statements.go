@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -142,6 +143,15 @@ func everything(ctx context.Context, tx account.Tx) {
 	k.List(ctx, "usr_1")
 	k.Revoke(ctx, "key_1", "usr_1")
 	k.RevokeAll(ctx, "usr_1")
+
+	c := tx.Certificates
+	c.Create(ctx, clientcert.Mapping{ID: "crt_1", Owner: "usr_1", Name: clientcert.Name{Kind: clientcert.DNS, Value: "robot"}, CreatedAt: now})
+	c.ByName(ctx, clientcert.Name{Kind: clientcert.DNS, Value: "robot"})
+	c.ByID(ctx, "crt_1")
+	c.Touch(ctx, "crt_1", now)
+	c.List(ctx, "usr_1")
+	c.Remove(ctx, "crt_1")
+	c.RemoveAll(ctx, "usr_1")
 
 	r := tx.Roles
 	r.PutRole(ctx, authz.Role{Name: "member"})
