@@ -108,6 +108,12 @@ if [[ $mode == bench ]]; then
 	exit
 fi
 
+# A real OpenID Connect provider, for the tests that sign in there.
+if [[ ! -e internal/upstream/oidc-provider/node_modules ]]; then
+	echo "--- installing what internal/upstream/oidc-provider needs"
+	npm ci --prefix internal/upstream/oidc-provider --ignore-scripts --no-audit --no-fund --loglevel=error
+fi
+
 # --- checks
 
 failed=() # the names of checks that failed; the run goes on, to show all there is to mend
