@@ -5,10 +5,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -36,8 +38,9 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// one-time tokens,
+	// one-time tokens, mappings of certificates, devices,
 	// factors that wait for their first code after otp.PendingLife,
+	// used answers of providers,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
 	// expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
@@ -83,9 +86,13 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
-	Outbox   outbox.Store
-	Factors  otp.Factors
-	Recovery otp.RecoveryCodes
+	Certificates clientcert.Store
+	Devices      device.Store
+	Outbox       outbox.Store
+	Factors      otp.Factors
+	Recovery     otp.RecoveryCodes
+
+	Identities Identities
 
 	Signals ssf.Signals
 	Streams ssf.Streams

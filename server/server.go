@@ -17,7 +17,9 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -59,11 +61,13 @@ type Server struct {
 	feed     *revoke.Feed
 	events   *events.Streams
 	signals  *transmitter.Transmitter
+	senders  []*outbox.Sender
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
 	setup    *setup.Handler
 	cors     *cors
+	outside  *frontier
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -106,6 +110,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 		s.running.Go(func() { s.signals.Run(background) })
+		for _, sender := range s.senders {
+			s.running.Go(func() { sender.Run(background) })
+		}
 	}
 	return s, nil
 }
@@ -245,6 +252,7 @@ func (s *Server) guard(context.Context) error {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
+	s.outside = s.frontier()
 	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
 	s.tokens = &token.Authenticator{
 		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
@@ -254,6 +262,7 @@ func (s *Server) guard(context.Context) error {
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			s.apiKeys,
+			&clientcert.Authenticator{Mappings: s.Accounts, Complete: complete, Cache: remembered(), Log: c.Log},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
@@ -261,13 +270,13 @@ func (s *Server) guard(context.Context) error {
 		},
 		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
 	}
 	return nil
 }
 
 // mount registers our own routes.
-func (s *Server) mount(context.Context) error {
+func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
 	pages, err := web.New(web.Config{
 		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
@@ -277,6 +286,9 @@ func (s *Server) mount(context.Context) error {
 		return err
 	}
 	s.Gate.Page = pages.Problem
+	if s.senders, err = s.messages(ctx, pages); err != nil {
+		return err
+	}
 	s.Routes = &sallyport.Routes{Gate: s.Gate}
 	home := base + "/"
 	answer := &entry.Answer{
@@ -311,6 +323,7 @@ func (s *Server) mount(context.Context) error {
 	} {
 		flow.Mount(s.Routes)
 	}
+	s.devMail(pages, s.Routes)
 	s.Routes.Handle("GET /.well-known/jwks.json", sallyport.Public().NoCookie(), s.Keyring.Keys())
 	return nil
 }
@@ -318,6 +331,7 @@ func (s *Server) mount(context.Context) error {
 // ServeHTTP serves Routes, and answers the preflight requests of the trusted
 // origins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.outside.strip(r)
 	if s.cors.serve(w, r) {
 		return
 	}

@@ -78,12 +78,22 @@ type commandLine struct {
 		Revoke apikeyRevoke `cmd:"" help:"End an API key."`
 	} `cmd:"" name:"apikey" help:"Keys for programs."`
 
+	Cert struct {
+		Add    certAdd    `cmd:"" help:"Let client certificates of a name stand for a user."`
+		List   certList   `cmd:"" help:"List the certificates of a user."`
+		Revoke certRevoke `cmd:"" help:"End that, at once."`
+	} `cmd:"" help:"Client certificates."`
+
 	Keys struct {
 		List   keysList   `cmd:"" help:"List signing keys."`
 		Rotate keysRotate `cmd:"" help:"Sign with a new key from now on; the old one goes on verifying."`
 		Revoke keysRevoke `cmd:"" help:"End a compromised key: its tokens die now."`
 		Prune  keysPrune  `cmd:"" help:"Carry out the schedule now: remove keys that are over, make the next ones."`
 	} `cmd:"" help:"Keys that sign tokens."`
+
+	Mail struct {
+		Preview mailPreview `cmd:"" help:"Show what a message looks like."`
+	} `cmd:"" help:"Messages to people."`
 
 	Routes routes `cmd:"" help:"List what the server answers, and the door before each."`
 

@@ -69,9 +69,13 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
-		Outbox:   outboxMessages{d},
-		Factors:  factors{d},
-		Recovery: recoveryCodes{d},
+		Certificates: certificates{d},
+		Devices:      devices{d},
+		Outbox:       outboxMessages{d},
+		Factors:      factors{d},
+		Recovery:     recoveryCodes{d},
+
+		Identities: identities{d},
 
 		Signals: signals{d},
 		Streams: streams{d},

@@ -8,10 +8,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -75,6 +77,15 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
+	certificates      tree[*clientcert.Mapping]
+	certificateByName tree[string]
+	certificatesOf    index // by owner
+	certificateExpiry expiry
+
+	devices       tree[*device.Device]
+	deviceByHash  tree[string] // by hash, then user
+	devicesOf     index        // by user
+	deviceExpiry  expiry
 	oneTime       tree[*onetime.Token]
 	byOneTimeHash tree[string]
 	oneTimeByUser index
@@ -85,6 +96,12 @@ type state struct {
 	factorsOf     index              // by user
 	factorWaiting expiry             // by the time when they were made
 	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
+
+	identities   tree[*account.Identity]
+	bySubject    tree[string]    // by pair of issuer and subject
+	identitiesOf index           // by user
+	spent        tree[time.Time] // answers of providers, by hash: until when that is known
+	spentExpiry  expiry
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -147,9 +164,13 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
-		Outbox:   outboxMessages{x},
-		Factors:  factors{x},
-		Recovery: recoveryCodes{x},
+		Certificates: certificates{x},
+		Devices:      devices{x},
+		Outbox:       outboxMessages{x},
+		Factors:      factors{x},
+		Recovery:     recoveryCodes{x},
+
+		Identities: identities{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

@@ -106,30 +106,44 @@ CREATE TABLE sallyport_identities (
 CREATE UNIQUE INDEX sallyport_identities_subject ON sallyport_identities (issuer, subject);
 CREATE INDEX sallyport_identities_user ON sallyport_identities (user_id, id);
 
+-- Answers of providers that were used, by the hash of their state: each counts once.
+CREATE TABLE sallyport_spent_answers (
+  state_hash BYTEA NOT NULL PRIMARY KEY,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX sallyport_spent_answers_expires ON sallyport_spent_answers (expires_at);
+
 CREATE TABLE sallyport_client_certificates (
   id           TEXT NOT NULL PRIMARY KEY,
   user_id      TEXT NOT NULL,
   kind         TEXT NOT NULL,
   value        TEXT NOT NULL,
   name         TEXT NOT NULL,
+  service      BIGINT NOT NULL,
   not_after    BIGINT NOT NULL,
   created_at   BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX sallyport_client_certificates_value ON sallyport_client_certificates (kind, value);
 CREATE INDEX sallyport_client_certificates_user ON sallyport_client_certificates (user_id, id);
+CREATE INDEX sallyport_client_certificates_expires ON sallyport_client_certificates (not_after) WHERE not_after > 0;
+-- postgres: ALTER TABLE sallyport_client_certificates SET (fillfactor = 80);
 
 -- Browsers that somebody signed in from before.
 CREATE TABLE sallyport_devices (
   id            TEXT NOT NULL PRIMARY KEY,
   token_hash    BYTEA NOT NULL,
   user_id       TEXT NOT NULL,
-  name          TEXT NOT NULL,
+  user_agent    TEXT NOT NULL,
   address       TEXT NOT NULL,
   trusted_until BIGINT NOT NULL,
+  log_id        TEXT NOT NULL,
+  log_seq       BIGINT NOT NULL,
   created_at    BIGINT NOT NULL,
   last_seen_at  BIGINT NOT NULL,
   expires_at    BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (user_id, token_hash);
+CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (token_hash, user_id);
+CREATE INDEX sallyport_devices_user ON sallyport_devices (user_id, last_seen_at, id);
+-- postgres: ALTER TABLE sallyport_devices SET (fillfactor = 80);
 CREATE INDEX sallyport_devices_expires ON sallyport_devices (expires_at);
