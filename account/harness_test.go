@@ -151,7 +151,7 @@ func (h *house) start(t testing.TB) *node {
 		Passwords: &password.Hasher{Params: password.Params{Memory: 64, Time: 1, InsecureBelowMinimum: true}},
 		Limits:    &limit.SignIn{Key: h.sealer.Derive("limits"), PerAddress: 1 << 20},
 		Refreshes: &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},
-		Sign:      n.ring.Keys().AccessToken, Issuer: issuer,
+		Sign:      n.ring.Keys().AccessToken, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
 		ServiceName: "Orchard", DefaultRoles: []string{"member"},
 	}
 	n.must(n.EnsureRoles(t.Context(), []authz.Role{

@@ -45,6 +45,11 @@ type Service struct {
 	Sign   func(c *token.Claims) (string, error)
 	Issuer string // claim iss, and the audience of first-party tokens
 
+	// Sealer seals messages; nil = none are written. Pages is where links in them
+	// lead, such as "https://example.com/auth".
+	Sealer *secret.Sealer
+	Pages  string
+
 	Timeouts       session.Timeouts
 	AccessLifetime time.Duration // of access tokens; zero = 15 minutes
 	FamilyLifetime time.Duration // of refresh families; zero = 30 days

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/otp"
@@ -34,7 +35,8 @@ type Store interface {
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
 	// factors that wait for their first code after otp.PendingLife,
-	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
+	// decisions after authz.DecisionRetention, messages outbox.Retention after they
+	// expired, signals after ssf.Retention unless a
 	// stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
@@ -76,6 +78,7 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
+	Outbox   outbox.Store
 	Factors  otp.Factors
 	Recovery otp.RecoveryCodes
 

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
+	"github.com/sallyport-auth/sallyport/server/web"
 )
 
 // A Config says what to serve. BaseURL and Store are needed, everything else has
@@ -31,6 +32,8 @@ type Config struct {
 	BasePath string        // prefix of our own paths; "" = /auth
 	Store    account.Store // sqlite.Open, postgres.Open or memory.New
 	Name     string        // of the service, for people; "" = the host of BaseURL
+	Help     string        // address where people find help, shown on every page; "" = none
+	Theme    web.Theme     // how the pages look
 
 	// Shared is where the nodes of an installation keep together what may be lost:
 	// redis.Open. nil: each node keeps it for itself. It stays open: it is yours.
@@ -155,7 +158,10 @@ func (c *Config) check() error {
 			report("resource %q: HS256 cannot sign events, which others verify", r.Audience)
 		}
 	}
-	return errors.Join(append(errs, c.Passwords.Validate(), c.Keys.Check())...)
+	if u, err := url.Parse(c.Help); err != nil || c.Help != "" && u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "mailto" {
+		report("Help %q must look like https://example.com/help or mailto:help@example.com", c.Help)
+	}
+	return errors.Join(append(errs, c.Theme.Check(), c.Passwords.Validate(), c.Keys.Check())...)
 }
 
 func (c *Config) checkURL() error {

@@ -202,7 +202,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Refreshes: refreshTokens(sealer),
 		Sign:      ring.Keys().AccessToken,
-		Issuer:    c.issuer(), Timeouts: c.timeouts(),
+		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions, Log: c.Log,
 	}
@@ -266,7 +266,10 @@ func (s *Server) guard(context.Context) error {
 // mount registers our own routes.
 func (s *Server) mount(context.Context) error {
 	base := s.config.basePath()
-	pages, err := web.New(base, s.config.name(), cmp.Or(s.config.PasswordMin, password.MinAlone), s.config.secure())
+	pages, err := web.New(web.Config{
+		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
+		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme,
+	})
 	if err != nil {
 		return err
 	}

@@ -1,34 +1,31 @@
 package token
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"hash/maphash"
 	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
 // A Cache remembers whose a token is once it was verified, until it expires or the log says that something about it has changed. It
 // never grows past its size, and it is safe for concurrent use.
 //
-// It holds nothing that could be used as a token: of the signature it keeps a SHA-256 and a hash, of the rest the text, which is worth
-// nothing without it. See docs/decisions/0016-what-the-cache-of-tokens-keeps.md.
+// It holds nothing that could be used as a token: of the signature it keeps what [secret.Veil] makes of it, of the rest the text, which
+// is worth nothing without it. See docs/decisions/0016-what-the-cache-of-tokens-keeps.md.
 type Cache struct {
-	// InsecureKeepTokens keeps tokens as they are. A hit then takes about half as long, and whoever reads the memory of the process
+	// InsecureKeepTokens keeps tokens as they are. A hit then takes a fifth less, and whoever reads the memory of the process
 	// can act as anybody whose token is remembered, until it expires or is revoked. It must be set before first use.
 	InsecureKeepTokens bool
 
 	follower *revoke.Follower
-	entries  *revoke.Cache[cacheKey, cacheEntry]
+	entries  *revoke.Cache[secret.Veiled, cacheEntry] // by signature
+	veil     *secret.Veil
 	seed     maphash.Seed
 }
-
-// A cacheKey stands for a signature, without revealing it: 8 bytes of a seeded hash, so that nobody can choose two that are equal,
-// and 24 of a SHA-256, or none where tokens are kept.
-type cacheKey [8 + 24]byte
 
 // A cacheEntry is what a token must be equal to beside its key, and whose it is.
 type cacheEntry struct {
@@ -36,17 +33,16 @@ type cacheEntry struct {
 	principal *sallyport.Principal
 }
 
-const (
-	// oneBlock is as much as SHA-256 takes in one step: 330 bits of a signature. HS256 has 256 in all.
-	oneBlock = 55
-	// maxRemembered bounds the text of an entry. Longer tokens are verified each time.
-	maxRemembered = 2 << 10
-)
+// maxRemembered bounds the text of an entry. Longer tokens are verified each time. A signature of that length can be veiled.
+const maxRemembered = secret.VeilSize
 
 // NewCache returns a cache with room for that many tokens, each of which keeps at most 2 KiB and its principal. The follower must be
 // the authenticator's.
 func NewCache(f *revoke.Follower, tokens int) *Cache {
-	return &Cache{follower: f, entries: revoke.NewCache[cacheKey, cacheEntry](f, tokens), seed: maphash.MakeSeed()}
+	return &Cache{
+		follower: f, entries: revoke.NewCache[secret.Veiled, cacheEntry](f, tokens),
+		veil: secret.NewVeil(), seed: maphash.MakeSeed(),
+	}
 }
 
 // find returns whose token it is, and asks verify if that is not remembered. Errors are not remembered. A nil Cache always asks.
@@ -90,16 +86,12 @@ func cutSignature(token string) (text, signature string) {
 	return token[:end], token[end:]
 }
 
-func (c *Cache) key(signature string) (k cacheKey) {
-	if c.InsecureKeepTokens {
-		binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[max(len(signature)-32, 0):])) // the rest is compared
-		return k
+// key stands for the signature; where tokens are kept, for its end only, because all of it is compared.
+func (c *Cache) key(signature string) (k secret.Veiled) {
+	if !c.InsecureKeepTokens {
+		return c.veil.Of(signature)
 	}
-	var end [oneBlock]byte
-	n := copy(end[:], signature[max(len(signature)-oneBlock, 0):])
-	sum := sha256.Sum256(end[:n])
-	copy(k[8:], sum[:])
-	binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[:len(signature)-n]))
+	binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[max(len(signature)-32, 0):]))
 	return k
 }
 

@@ -53,6 +53,7 @@ var layers = []layer{
 	{"store/storetest/**", append([]string{"store"}, features...), []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 		"the contract is the same for every back end, so it knows none"},
 
+	{"server/qr", nil, []string{"rsc.io/qr"}, "it draws, and knows nothing of what"},
 	{"server/**", append([]string{"store/**"}, features...), append([]string{"golang.org/x/text"}, crypto...),
 		"the product wires features and stores together; command line, files and metrics belong to cmd"},
 	{"sallytest/**", append([]string{"store", "store/memory"}, features...), nil,

@@ -67,6 +67,7 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
+		Outbox:   outboxMessages{d},
 		Factors:  factors{d},
 		Recovery: recoveryCodes{d},
 

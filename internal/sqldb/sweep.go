@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/ssf"
@@ -38,6 +39,8 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_factors WHERE confirmed_at = 0 AND created_at <= $1 ORDER BY created_at LIMIT $2)`, otp.PendingLife},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
+	{"messages", `DELETE FROM sallyport_outbox WHERE id IN
+		(SELECT id FROM sallyport_outbox WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, outbox.Retention},
 	// What a stream waits for stays, however old: it is the stream that is disabled.
 	{"signals", `DELETE FROM sallyport_signals WHERE seq IN
 		(SELECT g.seq FROM sallyport_signals g WHERE g.at <= $1 AND NOT EXISTS

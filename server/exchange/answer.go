@@ -73,7 +73,7 @@ func Problem(err error) error {
 		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
 	}
 	if e, ok := errors.AsType[*password.WeakError](err); ok {
-		return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: map[string]any{"reason": string(e.Reason)}}
+		return weak(e)
 	}
 	if e, ok := errors.AsType[*account.LimitError](err); ok {
 		return retry(http.StatusTooManyRequests, "rate_limited", "Too many attempts failed. Wait "+inWords(e.Wait)+", then try again.", e.Wait)
@@ -116,6 +116,14 @@ func Problem(err error) error {
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err
+}
+
+func weak(e *password.WeakError) *sallyport.Problem {
+	extra := map[string]any{"reason": string(e.Reason)}
+	if e.Limit > 0 {
+		extra["limit"] = e.Limit
+	}
+	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
 }
 
 func conflict(code, detail string) *sallyport.Problem {

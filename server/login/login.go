@@ -242,12 +242,12 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	return h.Pages.Show(w, "login", web.Form{
+	return h.Pages.Show(w, r, "login", web.Form{
 		ReturnTo:  exchange.ReturnTo(q.Get("return_to"), ""),
 		SignedOut: q.Has("signed_out"), StepUp: q.Has("step_up"), Closed: h.Closed,
 	})
 }
 
 func (h *Handler) registerPage(w http.ResponseWriter, r *http.Request) error {
-	return h.Pages.Show(w, "register", web.Form{ReturnTo: exchange.ReturnTo(r.URL.Query().Get("return_to"), "")})
+	return h.Pages.Show(w, r, "register", web.Form{ReturnTo: exchange.ReturnTo(r.URL.Query().Get("return_to"), "")})
 }

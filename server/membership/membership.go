@@ -90,7 +90,7 @@ func (h *Handler) invitation(w http.ResponseWriter, r *http.Request) error {
 		return exchange.Problem(err)
 	}
 	if sallyport.Navigation(r) {
-		return h.Pages.Show(w, "invitation", web.Invitation{Organization: to.Name, Role: inv.Role, ExpiresAt: inv.ExpiresAt})
+		return h.Pages.Show(w, r, "invitation", web.Invitation{Organization: to.Name, Role: inv.Role, ExpiresAt: inv.ExpiresAt})
 	}
 	return exchange.JSON(w, http.StatusOK, shown.NewOffer(inv, to))
 }

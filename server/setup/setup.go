@@ -73,7 +73,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	if !h.open(r.PathValue("code")) {
 		return sallyport.ErrNotFound
 	}
-	return h.Pages.Show(w, "setup", web.Form{})
+	return h.Pages.Show(w, r, "setup", web.Form{})
 }
 
 type request struct {

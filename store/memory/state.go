@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/otp"
@@ -67,6 +68,8 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
+	messages      tree[*outbox.Message]
+	messageExpiry expiry
 	factors       tree[*otp.Factor]
 	factorsOf     index              // by user
 	factorWaiting expiry             // by the time when they were made
@@ -131,6 +134,7 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
+		Outbox:   outboxMessages{x},
 		Factors:  factors{x},
 		Recovery: recoveryCodes{x},
 

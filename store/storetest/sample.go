@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/otp"
@@ -155,6 +156,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
@@ -179,8 +181,9 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 }
 
 // expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, factor, signal, entry of the log.
-const expiring = 10
+// family, API key, failures, grant, decision, invitation, factor, message, signal,
+// entry of the log.
+const expiring = 11
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -206,8 +209,9 @@ type census struct {
 	Members       []org.Member
 	Invitations   []org.Invitation
 
-	Factors []otp.Factor
-	Codes   int
+	Messages []outbox.Message
+	Factors  []otp.Factor
+	Codes    int
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -236,6 +240,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
+			func() (err error) { n.Messages, err = tx.Outbox.Waiting(ctx, 100); return },
 			func() (err error) { n.Grants, err = tx.Grants.List(ctx, authz.GrantFilter{}, c.now); return },
 			func() (err error) { n.Versions, err = tx.Versions.History(ctx, 0, 100); return },
 			func() error {

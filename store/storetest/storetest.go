@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"failures", failures},
 		{"audit", auditLog},
 		{"revocation log", revocations},
+		{"outbox", outboxPromises},
 		{"signals", signals},
 		{"streams", streams},
 		{"secrets", secrets},

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/otp"
@@ -200,6 +201,19 @@ var writes = []struct {
 	{"the role of an invitation", invitationWith(func(v *org.Invitation, s string) { v.Role = s })},
 	{"who invited", invitationWith(func(v *org.Invitation, s string) { v.InvitedBy = s })},
 
+	{"the id of a message", messageWith(func(m *outbox.Message, s string) { m.ID = s })},
+	{"the channel of a message", messageWith(func(m *outbox.Message, s string) { m.Channel = outbox.Channel(s) })},
+	{"the kind of a message", messageWith(func(m *outbox.Message, s string) { m.Kind = outbox.Kind(s) })},
+	{"why a new message failed", messageWith(func(m *outbox.Message, s string) { m.Problem = s })},
+	{"why a message ended", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Done(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+	{"why a message is tried again", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Retry(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+
 	{"the id of a factor", factorWith(func(f *otp.Factor, s string) { f.ID = s })},
 	{"the user of a factor", factorWith(func(f *otp.Factor, s string) { f.User = s })},
 	{"the kind of a factor", factorWith(func(f *otp.Factor, s string) { f.Kind = otp.Kind(s) })},
@@ -322,6 +336,14 @@ func organizationWith(set func(*org.Organization, string)) func(*check, account.
 		o := c.newOrganization("new")
 		set(&o, s)
 		return tx.Organizations.Create(c.Context(), o)
+	}
+}
+
+func messageWith(set func(*outbox.Message, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		m := c.newMessage("new")
+		set(&m, s)
+		return tx.Outbox.Add(c.Context(), m)
 	}
 }
 

@@ -27,23 +27,24 @@ CREATE UNIQUE INDEX sallyport_one_time_tokens_hash ON sallyport_one_time_tokens 
 CREATE INDEX sallyport_one_time_tokens_user ON sallyport_one_time_tokens (user_id, purpose, id);
 CREATE INDEX sallyport_one_time_tokens_expires ON sallyport_one_time_tokens (expires_at);
 
--- Messages, written in the transaction of what they tell of. The payload is sealed:
--- it may hold a link.
+-- Messages, written in the transaction of what they tell of. What they say and to
+-- whom is sealed: it may hold a link. Who sends one moves due_at to the end of
+-- their lease. A row stays for a while after expires_at, without what it said.
 CREATE TABLE sallyport_outbox (
-  id             TEXT NOT NULL PRIMARY KEY,
-  channel        TEXT NOT NULL,
-  kind           TEXT NOT NULL,
-  payload_sealed BYTEA NOT NULL,
-  attempts       BIGINT NOT NULL,
-  available_at   BIGINT NOT NULL,
-  claimed_until  BIGINT NOT NULL,
-  created_at     BIGINT NOT NULL,
-  expires_at     BIGINT NOT NULL,
-  done_at        BIGINT NOT NULL,
-  last_error     TEXT NOT NULL
+  id         TEXT NOT NULL PRIMARY KEY,
+  channel    TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  sealed     BYTEA NOT NULL,
+  attempts   BIGINT NOT NULL,
+  due_at     BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  done_at    BIGINT NOT NULL,
+  problem    TEXT NOT NULL
 );
-CREATE INDEX sallyport_outbox_due ON sallyport_outbox (available_at, id) WHERE done_at = 0;
-CREATE INDEX sallyport_outbox_done ON sallyport_outbox (done_at) WHERE done_at > 0;
+CREATE INDEX sallyport_outbox_due ON sallyport_outbox (channel, due_at, id) WHERE done_at = 0;
+CREATE INDEX sallyport_outbox_waiting ON sallyport_outbox (id) WHERE done_at = 0;
+CREATE INDEX sallyport_outbox_expires ON sallyport_outbox (expires_at);
 -- postgres: ALTER TABLE sallyport_outbox SET (fillfactor = 70);
 
 -- A factor waits for its first good code until it is confirmed. last_step is that of
