@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -36,8 +37,8 @@ type Store interface {
 	// absolute end, refresh families, API keys, failures, invitations, grants,
 	// factors that wait for their first code after otp.PendingLife,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
-	// expired, signals after ssf.Retention unless a
-	// stream that is not disabled waits for them, entries of the log.
+	// expired, imports importer.Retention after their last change, signals after
+	// ssf.Retention unless a stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -81,6 +82,8 @@ type Tx struct {
 	Outbox   outbox.Store
 	Factors  otp.Factors
 	Recovery otp.RecoveryCodes
+
+	Imports importer.Checkpoints
 
 	Signals ssf.Signals
 	Streams ssf.Streams

@@ -71,6 +71,8 @@ func NewTx(c Conn) account.Tx {
 		Factors:  factors{d},
 		Recovery: recoveryCodes{d},
 
+		Imports: imports{d},
+
 		Signals: signals{d},
 		Streams: streams{d},
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -75,6 +76,9 @@ type state struct {
 	factorWaiting expiry             // by the time when they were made
 	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
+	imports       tree[*importer.Checkpoint]
+	importUpdated expiry // by the time of the last change
+
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
 	streams     tree[*ssf.Stream]
@@ -137,6 +141,8 @@ func bind(x *tx) account.Tx {
 		Outbox:   outboxMessages{x},
 		Factors:  factors{x},
 		Recovery: recoveryCodes{x},
+
+		Imports: imports{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"invitations", invitations},
 		{"factors", factors},
 		{"recovery codes", recoveryCodes},
+		{"imports", imports},
 		{"signing keys", signingKeys},
 		{"failures", failures},
 		{"audit", auditLog},

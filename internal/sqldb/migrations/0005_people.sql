@@ -132,3 +132,17 @@ CREATE TABLE sallyport_devices (
 );
 CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (user_id, token_hash);
 CREATE INDEX sallyport_devices_expires ON sallyport_devices (expires_at);
+
+-- How far imports of users have come, written in the transaction of what they count.
+CREATE TABLE sallyport_imports (
+  id          TEXT NOT NULL PRIMARY KEY,
+  source      TEXT NOT NULL,
+  format      TEXT NOT NULL,
+  entries     BIGINT NOT NULL,
+  digest      BYTEA NOT NULL,
+  report      TEXT NOT NULL,
+  started_at  BIGINT NOT NULL,
+  updated_at  BIGINT NOT NULL,
+  finished_at BIGINT NOT NULL
+);
+CREATE INDEX sallyport_imports_updated ON sallyport_imports (updated_at);
