@@ -60,6 +60,7 @@ func NewTx(c Conn) account.Tx {
 		Keys:        signingKeys{d},
 		Failures:    failures{d},
 		Audit:       auditLog{d},
+		OneTime:     oneTimeTokens{d},
 		Log:         revocation{d},
 		Secrets:     secrets{d},
 

@@ -29,6 +29,8 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"invitations", `DELETE FROM sallyport_invitations WHERE id IN
 		(SELECT id FROM sallyport_invitations WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"one-time tokens", `DELETE FROM sallyport_one_time_tokens WHERE id IN
+		(SELECT id FROM sallyport_one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	// The row may have been set since it was selected.
 	{"failures", `DELETE FROM sallyport_login_failures WHERE expires_at <= $1 AND key IN
 		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},

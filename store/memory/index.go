@@ -84,6 +84,7 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.keyExpiry.expired(now, limit), apiKeys{x}.remove) +
 		each(x.failureBy.expired(now, limit), failures{x}.remove) +
 		each(x.invitationExpiry.expired(now, limit), invitations{x}.remove) +
+		each(x.oneTimeExpiry.expired(now, limit), oneTimeTokens{x}.remove) +
 		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
 		each(x.factorWaiting.expired(now.Add(-otp.PendingLife), limit), factors{x}.drop) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +

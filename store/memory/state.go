@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -29,7 +30,8 @@ import (
 type state struct {
 	users      tree[*account.User]
 	byUsername tree[string]
-	byEmail    index // members are the rank of email, then the id
+	leaving    expiry // by the time of deletion
+	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
 
 	sessions          tree[*session.Session]
@@ -71,6 +73,10 @@ type state struct {
 
 	messages      tree[*outbox.Message]
 	messageExpiry expiry
+	oneTime       tree[*onetime.Token]
+	byOneTimeHash tree[string]
+	oneTimeByUser index
+	oneTimeExpiry expiry
 	factors       tree[*otp.Factor]
 	factorsOf     index              // by user
 	factorWaiting expiry             // by the time when they were made
@@ -131,6 +137,7 @@ func bind(x *tx) account.Tx {
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
+		OneTime:     oneTimeTokens{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
 

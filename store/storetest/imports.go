@@ -8,13 +8,18 @@ import (
 	"github.com/sallyport-auth/sallyport/account/importer"
 )
 
-func (c *check) checkpoint(id string, change ...func(*importer.Checkpoint)) importer.Checkpoint {
-	c.Helper()
+func (c *check) newCheckpoint(id string) importer.Checkpoint {
 	p := importer.Checkpoint{
 		ID: id, Source: "users.jsonl", Format: "jsonl", Entries: 7, Digest: importer.Digest{1, 2, 3}, StartedAt: c.now, UpdatedAt: c.now,
 		Report: importer.Report{Entries: 7, Imported: 6, Formats: map[string]int{"bcrypt": 6}},
 	}
 	p.Report.Refuse(3, "email is not an e-mail address")
+	return p
+}
+
+func (c *check) checkpoint(id string, change ...func(*importer.Checkpoint)) importer.Checkpoint {
+	c.Helper()
+	p := c.newCheckpoint(id)
 	for _, f := range change {
 		f(&p)
 	}

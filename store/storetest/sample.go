@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -157,8 +158,10 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
 		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
+		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
+		func() error { return tx.Imports.Put(ctx, c.newCheckpoint("imp_"+name)) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -180,10 +183,22 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	)
 }
 
-// expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, factor, message, signal,
-// entry of the log.
-const expiring = 11
+// expiring is how many rows of everything Sweep finds in the end.
+var expiring = len([]string{
+	"session",
+	"family",
+	"API key",
+	"failures",
+	"grant",
+	"decision",
+	"invitation",
+	"one-time token",
+	"factor",
+	"message",
+	"import",
+	"signal",
+	"entry of the log",
+})
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -208,10 +223,12 @@ type census struct {
 	Organizations []org.Organization
 	Members       []org.Member
 	Invitations   []org.Invitation
+	OneTime       string
 
 	Messages []outbox.Message
 	Factors  []otp.Factor
 	Codes    int
+	Import   string
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -254,8 +271,20 @@ func (c *check) census(name string) (n census) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
 			},
+			func() error {
+				t, err := tx.OneTime.Newest(ctx, user, "ticket")
+				if n.OneTime = t.ID; err == onetime.ErrNotFound {
+					err = nil
+				}
+				return err
+			},
 			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
 			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
+			func() error {
+				p, err := tx.Imports.Unfinished(ctx, "users.jsonl", "jsonl")
+				n.Import = p.ID
+				return err
+			},
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

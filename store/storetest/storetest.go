@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"organizations", organizations},
 		{"members", members},
 		{"invitations", invitations},
+		{"one-time tokens", oneTimeTokens},
 		{"factors", factors},
 		{"recovery codes", recoveryCodes},
 		{"imports", imports},
