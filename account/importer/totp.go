@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strconv"
@@ -26,4 +27,36 @@ func parseTOTP(text string) (*TOTP, error) {
 		}
 	}
 	return t, nil
+}
+
+// URI is the otpauth address of the app.
+func (t *TOTP) URI() string {
+	q := url.Values{"secret": {t.Secret}}
+	if t.Algorithm != "" {
+		q.Set("algorithm", t.Algorithm)
+	}
+	if t.Digits != 0 {
+		q.Set("digits", strconv.Itoa(t.Digits))
+	}
+	if t.Period != 0 {
+		q.Set("period", strconv.Itoa(t.Period))
+	}
+	return "otpauth://totp/imported?" + q.Encode()
+}
+
+// UnmarshalJSON also accepts a secret, or an otpauth address.
+func (t *TOTP) UnmarshalJSON(b []byte) error {
+	if len(b) == 0 || b[0] != '"' {
+		type plain TOTP
+		return strictly(b, (*plain)(t))
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return err
+	}
+	parsed, err := parseTOTP(text)
+	if err == nil {
+		*t = *parsed
+	}
+	return err
 }
