@@ -46,6 +46,8 @@ install_missing() {
 	need libc6-dev test -e /usr/include/stdlib.h
 	need postgresql has_postgres
 	need redis-server has_redis
+	need nodejs command -v node
+	need npm command -v npm
 	if ((${#missing[@]} == 0)); then
 		return
 	fi
@@ -100,6 +102,12 @@ in_module() {
 if [[ $mode == bench ]]; then
 	go run ./bench ${json:+--json "$json"}
 	exit
+fi
+
+# A real OpenID Connect provider, for the tests that sign in there.
+if [[ ! -e internal/upstream/oidc-provider/node_modules ]]; then
+	echo "--- installing what internal/upstream/oidc-provider needs"
+	npm ci --prefix internal/upstream/oidc-provider --ignore-scripts --no-audit --no-fund --loglevel=error
 fi
 
 # --- checks

@@ -72,6 +72,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if _, err := tx.APIKeys.RevokeAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		err = administered(ctx, tx, u, func() error { return tx.Roles.UnassignAll(ctx, user) })
 		if err != nil {
 			return p, err

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -67,6 +68,7 @@ type Tx struct {
 	Sessions    session.Store
 	Families    token.Families
 	APIKeys     apikey.Store
+	Passkeys    passkey.Store
 	Roles       authz.Store
 	Grants      authz.GrantStore
 	Versions    authz.VersionStore

@@ -53,6 +53,7 @@ func NewTx(c Conn) account.Tx {
 		Sessions:    sessions{d},
 		Families:    families{d},
 		APIKeys:     apiKeys{d},
+		Passkeys:    passkeys{d},
 		Roles:       roles{d},
 		Grants:      grants{d},
 		Versions:    versions{d},

@@ -43,6 +43,13 @@ func Done(w http.ResponseWriter) error {
 	return nil
 }
 
+// See answers a form with 303 to the next page.
+func See(w http.ResponseWriter, r *http.Request, target string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target, http.StatusSeeOther)
+	return nil
+}
+
 // A List is the answer to every request for a list.
 type List[T any] struct {
 	Items      []T    `json:"items"`

@@ -77,7 +77,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return exchange.Problem(err)
 	case exchange.IsForm(r):
-		return see(w, r, exchange.ReturnTo(in.ReturnTo, h.Home))
+		return exchange.See(w, r, exchange.ReturnTo(in.ReturnTo, h.Home))
 	}
 	return exchange.Done(w)
 }
@@ -107,13 +107,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return exchange.Problem(err)
 	case exchange.IsForm(r):
-		return see(w, r, h.Home)
+		return exchange.See(w, r, h.Home)
 	}
 	return exchange.JSON(w, http.StatusOK, shown.NewMembership(m, p.Org))
-}
-
-func see(w http.ResponseWriter, r *http.Request, target string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target, http.StatusSeeOther)
-	return nil
 }

@@ -11,11 +11,14 @@
 //     a problem with that code says, problem_CODE_REASON the same for a member "reason"
 //     or "member" of it. German says Sie.
 //   - The handler answers [Pages.Show], and [Pages.Failed] with the same data if the
-//     form is refused: the page shows the problem above the form, "shows" what was typed
-//     and is marked with {{.Mark "field"}} where the problem names a member.
+//     form is refused: the page shows the problem at its top. A field has {{.Mark "NAME"}} among its
+//     attributes, and its name as its id, in case the problem is about it.
+//   - A page of the account has three more lines, and one in account.go: see there.
 //   - ts/NAME.ts, if it must be, is bundled into assets/NAME.js (npm run build, in e2e)
-//     and asked for by {{define "scripts"}}{{template "script" .Script "NAME"}}{{end}}.
-//     Its words stand in data attributes of the page.
+//     and asked for by {{define "scripts"}}<script type="module" src="{{.Script "NAME"}}"></script>{{end}}.
+//     Its words stand in data attributes of the page. ts/lib holds what scripts share.
+//   - What was done is said on the next page: redirect to it with ?done=CODE, and give
+//     a catalog the key done_CODE.
 //
 // Tests find what is missing in either language, and words in a template.
 package web
@@ -51,6 +54,7 @@ type Pages struct {
 	pages   map[string]*template.Template
 	locales map[string]*locale
 	assets  *assets
+	routes  *sallyport.Routes // where they are mounted
 }
 
 // New reads templates, words and assets.
@@ -83,6 +87,7 @@ func New(c Config) (*Pages, error) {
 
 // Mount registers what the pages need beside themselves.
 func (p *Pages) Mount(rt *sallyport.Routes) {
+	p.routes = rt
 	rt.Func("GET "+p.config.Base+"/assets/{name}", sallyport.Public().NoCookie(), p.assets.serve)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -47,6 +48,10 @@ type state struct {
 	keys       tree[*apikey.Key]
 	keysByUser index
 	keyExpiry  expiry
+
+	passkeys            tree[*passkey.Passkey]
+	passkeyByCredential tree[string]
+	passkeysByUser      index
 
 	roles     tree[*authz.Role]
 	assigned  index // by subject; members are pairs of organization and role
@@ -130,6 +135,7 @@ func bind(x *tx) account.Tx {
 		Sessions:    sessions{x},
 		Families:    families{x},
 		APIKeys:     apiKeys{x},
+		Passkeys:    passkeys{x},
 		Roles:       roles{x},
 		Grants:      grants{x},
 		Versions:    versions{x},

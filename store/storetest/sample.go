@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -109,6 +110,25 @@ func (c *check) key(name, owner string, change ...func(*apikey.Key)) apikey.Key 
 	return k
 }
 
+// newPasskey returns a passkey "pky_<name>" with the credential id hash(name).
+func (c *check) newPasskey(name, user string) passkey.Passkey {
+	return passkey.Passkey{
+		ID: "pky_" + name, User: user, Handle: []byte(user), CredentialID: hash(name), PublicKey: []byte{0xa5, 0, 1, 0xff},
+		Transports: []string{"internal"}, Name: name, CreatedAt: c.now,
+	}
+}
+
+// passkey creates newPasskey(name, user), as changed.
+func (c *check) passkey(name, user string, change ...func(*passkey.Passkey)) passkey.Passkey {
+	c.Helper()
+	k := c.newPasskey(name, user)
+	for _, f := range change {
+		f(&k)
+	}
+	c.update(func(tx account.Tx) error { return tx.Passkeys.Create(c.Context(), k) })
+	return k
+}
+
 // newSigningKey returns an active key for every audience.
 func (c *check) newSigningKey(kid string) token.StoredKey {
 	return token.StoredKey{
@@ -137,6 +157,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error { return tx.Families.Create(ctx, c.newFamily(name, user)) },
 		func() error { return tx.Sessions.Create(ctx, c.newSession(name, user)) },
 		func() error { return tx.APIKeys.Create(ctx, key) },
+		func() error { return tx.Passkeys.Create(ctx, c.newPasskey(name, user)) },
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"post:read"}}) },
 		func() error { _, err := tx.Roles.Assign(ctx, user, name, ""); return err },
 		func() error {
@@ -193,8 +214,8 @@ var expiring = len([]string{
 	"decision",
 	"invitation",
 	"one-time token",
-	"factor",
 	"message",
+	"factor",
 	"import",
 	"signal",
 	"entry of the log",
@@ -217,6 +238,7 @@ type census struct {
 	Sessions []session.Session
 	Family   token.Rotated
 	APIKeys  []apikey.Key
+	Passkeys []passkey.Passkey
 	Roles    []authz.Role
 	Assigned []string
 
@@ -255,6 +277,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.Sessions, err = tx.Sessions.List(ctx, user); return },
 			func() (err error) { n.Family, err = tx.Families.Rotate(ctx, r); return },
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
+			func() (err error) { n.Passkeys, err = tx.Passkeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
 			func() (err error) { n.Messages, err = tx.Outbox.Waiting(ctx, 100); return },

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"rotation", rotation()},
 		{"rotation races", rotationRaces},
 		{"api keys", apiKeys},
+		{"passkeys", passkeys},
 		{"roles", roles},
 		{"grants", grants},
 		{"versions of the policy", versions},

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -128,6 +129,15 @@ var writes = []struct {
 	{"the name of an API key", keyWith(func(x *apikey.Key, s string) { x.Name = s })},
 	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
 	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
+
+	{"the id of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.ID = s })},
+	{"the user of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.User = s })},
+	{"the name of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Name = s })},
+	{"a transport of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Transports = []string{"usb", s} })},
+	{"the new name of a passkey", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Passkeys.Rename(c.Context(), "pky_ann", "usr_ann", s)
+		return err
+	}},
 
 	{"the name of a role", func(c *check, tx account.Tx, s string) error {
 		return tx.Roles.PutRole(c.Context(), authz.Role{Name: s})
@@ -302,6 +312,14 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 	}
 }
 
+func passkeyWith(set func(*passkey.Passkey, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newPasskey("new", "usr_ann")
+		set(&x, s)
+		return tx.Passkeys.Create(c.Context(), x)
+	}
+}
+
 func grantWith(set func(*authz.Grant, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		g := authz.Grant{Grantee: ann, Resource: post2, Permissions: []string{"post:read"}, CreatedAt: c.now}
@@ -432,6 +450,10 @@ var lookups = []struct {
 	{"APIKeys.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
 		x, err := tx.APIKeys.ByID(c.Context(), s)
 		return x.ID != "", err
+	}},
+	{"Passkeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Passkeys.List(c.Context(), s)
+		return len(all) > 0, err
 	}},
 	{"APIKeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.APIKeys.List(c.Context(), s)

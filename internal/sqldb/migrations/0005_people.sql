@@ -75,6 +75,7 @@ CREATE TABLE sallyport_recovery_codes (
 CREATE TABLE sallyport_passkeys (
   id              TEXT NOT NULL PRIMARY KEY,
   user_id         TEXT NOT NULL,
+  user_handle     BYTEA NOT NULL,
   credential_id   BYTEA NOT NULL,
   public_key      BYTEA NOT NULL,
   sign_count      BIGINT NOT NULL,
