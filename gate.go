@@ -3,6 +3,7 @@ package sallyport
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,7 @@ type Gate struct {
 	CrossOrigin *http.CrossOriginProtection                        // checks requests that rely on what a browser lends; nil = same origin only
 	Origin      string                                             // "https://host[:port]" as clients see it; fills Credential.URL
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
+	Peer        func(r *http.Request) (*x509.Certificate, error)   // client certificate; nil = [VerifiedPeer]; set it where a proxy terminates TLS. Its error wraps ErrInvalidCredential if what was offered does not count
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
 	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows

@@ -72,6 +72,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if _, err := tx.APIKeys.RevokeAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Certificates.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
@@ -89,6 +92,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 			return p, err
 		}
 		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
+		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -37,8 +38,9 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// one-time tokens,
+	// one-time tokens, mappings of certificates,
 	// factors that wait for their first code after otp.PendingLife,
+	// used answers of providers,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
 	// expired, imports importer.Retention after their last change, signals after
 	// ssf.Retention unless a stream that is not disabled waits for them, entries of the log.
@@ -84,9 +86,12 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
-	Outbox   outbox.Store
-	Factors  otp.Factors
-	Recovery otp.RecoveryCodes
+	Certificates clientcert.Store
+	Outbox       outbox.Store
+	Factors      otp.Factors
+	Recovery     otp.RecoveryCodes
+
+	Identities Identities
 
 	Imports importer.Checkpoints
 

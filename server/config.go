@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -82,6 +84,14 @@ type Config struct {
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
 
+	// CertificateHeader is how the trusted proxies hand on the certificates of their
+	// clients; "" = not at all. Where no proxy terminates TLS, the listener's
+	// tls.Config says which certificates count.
+	CertificateHeader clientcert.Form
+	// ClientCAs returns the CAs whose certificates count in that header, now: a proxy
+	// is trusted to say which certificate a client has, not which one counts.
+	ClientCAs func() *x509.CertPool
+
 	// ManageOnly opens an installation to change it, beside the server that runs it:
 	// nothing is rotated, swept or created anew, except in a store without roles.
 	ManageOnly bool
@@ -138,6 +148,15 @@ func (c *Config) check() error {
 		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || o == "null" {
 			report("origin %q must look like https://app.example.com", o)
 		}
+	}
+	switch c.CertificateHeader {
+	case "":
+	case clientcert.RFC9440, clientcert.Nginx, clientcert.Envoy:
+		if len(c.TrustedProxies) == 0 || c.ClientCAs == nil {
+			report("CertificateHeader needs TrustedProxies and ClientCAs: anybody can write a header")
+		}
+	default:
+		report("CertificateHeader %q is none of rfc9440, nginx, envoy", c.CertificateHeader)
 	}
 	for name, d := range map[string]time.Duration{
 		"SessionIdle": c.SessionIdle, "SessionMax": c.SessionMax, "AccessLifetime": c.AccessLifetime,

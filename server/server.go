@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -63,6 +64,7 @@ type Server struct {
 	tokens   *token.Authenticator // of every audience of ours
 	setup    *setup.Handler
 	cors     *cors
+	outside  *frontier
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -242,6 +244,7 @@ func (s *Server) guard(context.Context) error {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
+	s.outside = s.frontier()
 	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
 	s.tokens = &token.Authenticator{
 		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
@@ -251,6 +254,7 @@ func (s *Server) guard(context.Context) error {
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			s.apiKeys,
+			&clientcert.Authenticator{Mappings: s.Accounts, Complete: complete, Cache: remembered(), Log: c.Log},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
@@ -258,7 +262,7 @@ func (s *Server) guard(context.Context) error {
 		},
 		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", Log: c.Log,
 	}
 	return nil
 }
@@ -312,6 +316,7 @@ func (s *Server) mount(context.Context) error {
 // ServeHTTP serves Routes, and answers the preflight requests of the trusted
 // origins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.outside.strip(r)
 	if s.cors.serve(w, r) {
 		return
 	}

@@ -78,6 +78,12 @@ type commandLine struct {
 		Revoke apikeyRevoke `cmd:"" help:"End an API key."`
 	} `cmd:"" name:"apikey" help:"Keys for programs."`
 
+	Cert struct {
+		Add    certAdd    `cmd:"" help:"Let client certificates of a name stand for a user."`
+		List   certList   `cmd:"" help:"List the certificates of a user."`
+		Revoke certRevoke `cmd:"" help:"End that, at once."`
+	} `cmd:"" help:"Client certificates."`
+
 	Keys struct {
 		List   keysList   `cmd:"" help:"List signing keys."`
 		Rotate keysRotate `cmd:"" help:"Sign with a new key from now on; the old one goes on verifying."`

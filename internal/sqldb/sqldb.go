@@ -69,9 +69,12 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
-		Outbox:   outboxMessages{d},
-		Factors:  factors{d},
-		Recovery: recoveryCodes{d},
+		Certificates: certificates{d},
+		Outbox:       outboxMessages{d},
+		Factors:      factors{d},
+		Recovery:     recoveryCodes{d},
+
+		Identities: identities{d},
 
 		Imports: imports{d},
 

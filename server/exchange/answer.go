@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -105,6 +106,8 @@ func Problem(err error) error {
 		return sallyport.Forbidden("forbidden", "This invitation is for an address that is not yours, or that you have not verified.")
 	case errors.Is(err, org.ErrTaken):
 		return conflict("conflict", "Another organization has this slug. Choose another.")
+	case errors.Is(err, clientcert.ErrTaken):
+		return conflict("conflict", "This name of certificates stands for somebody already. Remove that first.")
 	case errors.Is(err, org.ErrNotMember):
 		return conflict("conflict", "This needs a member of the organization.")
 	case errors.Is(err, org.ErrNoInvitation):
@@ -117,7 +120,7 @@ func Problem(err error) error {
 		return Invalid(sentence(err.Error()))
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
-	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
+	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound), errors.Is(err, clientcert.ErrNotFound),
 		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
 		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -76,16 +77,26 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
-	messages      tree[*outbox.Message]
-	messageExpiry expiry
-	oneTime       tree[*onetime.Token]
-	byOneTimeHash tree[string]
-	oneTimeByUser index
-	oneTimeExpiry expiry
-	factors       tree[*otp.Factor]
-	factorsOf     index              // by user
-	factorWaiting expiry             // by the time when they were made
-	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
+	messages          tree[*outbox.Message]
+	messageExpiry     expiry
+	oneTime           tree[*onetime.Token]
+	byOneTimeHash     tree[string]
+	oneTimeByUser     index
+	oneTimeExpiry     expiry
+	factors           tree[*otp.Factor]
+	factorsOf         index              // by user
+	factorWaiting     expiry             // by the time when they were made
+	recovery          tree[tree[string]] // by user: HMACs, "used" or ""
+	certificates      tree[*clientcert.Mapping]
+	certificateByName tree[string]
+	certificatesOf    index // by owner
+	certificateExpiry expiry
+
+	identities   tree[*account.Identity]
+	bySubject    tree[string]    // by pair of issuer and subject
+	identitiesOf index           // by user
+	spent        tree[time.Time] // answers of providers, by hash: until when that is known
+	spentExpiry  expiry
 
 	imports       tree[*importer.Checkpoint]
 	importUpdated expiry // by the time of the last change
@@ -151,9 +162,12 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
-		Outbox:   outboxMessages{x},
-		Factors:  factors{x},
-		Recovery: recoveryCodes{x},
+		Certificates: certificates{x},
+		Outbox:       outboxMessages{x},
+		Factors:      factors{x},
+		Recovery:     recoveryCodes{x},
+
+		Identities: identities{x},
 
 		Imports: imports{x},
 

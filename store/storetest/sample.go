@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -151,12 +152,15 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	user := "usr_" + name
 	key := c.newKey(name, user)
 	key.ExpiresAt = c.now.Add(time.Hour)
+	mapping := c.newMapping(name, user)
+	mapping.ExpiresAt = c.now.Add(time.Hour)
 	return inOrder(
 		func() error { return tx.Users.Create(ctx, c.newUser(name)) },
 		func() error { return tx.Credentials.SetPassword(ctx, user, "$phc$"+name, c.now) },
 		func() error { return tx.Families.Create(ctx, c.newFamily(name, user)) },
 		func() error { return tx.Sessions.Create(ctx, c.newSession(name, user)) },
 		func() error { return tx.APIKeys.Create(ctx, key) },
+		func() error { return tx.Certificates.Create(ctx, mapping) },
 		func() error { return tx.Passkeys.Create(ctx, c.newPasskey(name, user)) },
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"post:read"}}) },
 		func() error { _, err := tx.Roles.Assign(ctx, user, name, ""); return err },
@@ -183,6 +187,11 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
 		func() error { return tx.Imports.Put(ctx, c.newCheckpoint("imp_"+name)) },
+		func() error { return tx.Identities.Create(ctx, c.newIdentity(name, user)) },
+		func() error {
+			_, err := tx.Identities.Spend(ctx, hash(name), c.now.Add(time.Hour))
+			return err
+		},
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -209,6 +218,7 @@ var expiring = len([]string{
 	"session",
 	"family",
 	"API key",
+	"certificate",
 	"failures",
 	"grant",
 	"decision",
@@ -217,6 +227,7 @@ var expiring = len([]string{
 	"message",
 	"factor",
 	"import",
+	"used answer of a provider",
 	"signal",
 	"entry of the log",
 })
@@ -238,6 +249,9 @@ type census struct {
 	Sessions []session.Session
 	Family   token.Rotated
 	APIKeys  []apikey.Key
+
+	Certificates []clientcert.Mapping
+
 	Passkeys []passkey.Passkey
 	Roles    []authz.Role
 	Assigned []string
@@ -251,6 +265,8 @@ type census struct {
 	Factors  []otp.Factor
 	Codes    int
 	Import   string
+
+	Identities []account.Identity
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -277,6 +293,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.Sessions, err = tx.Sessions.List(ctx, user); return },
 			func() (err error) { n.Family, err = tx.Families.Rotate(ctx, r); return },
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
+			func() (err error) { n.Certificates, err = tx.Certificates.List(ctx, user); return },
 			func() (err error) { n.Passkeys, err = tx.Passkeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
@@ -308,6 +325,7 @@ func (c *check) census(name string) (n census) {
 				n.Import = p.ID
 				return err
 			},
+			func() (err error) { n.Identities, err = tx.Identities.Of(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

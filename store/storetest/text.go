@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -130,6 +131,11 @@ var writes = []struct {
 	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
 	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
 
+	{"the id of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.ID = s })},
+	{"the owner of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Owner = s })},
+	{"the kind of a certificate's name", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Kind = clientcert.Kind(s) })},
+	{"the name of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Value = s })},
+	{"the label of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Label = s })},
 	{"the id of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.ID = s })},
 	{"the user of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.User = s })},
 	{"the name of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Name = s })},
@@ -231,6 +237,20 @@ var writes = []struct {
 		return tx.Recovery.Replace(c.Context(), s, [][]byte{hash("new")})
 	}},
 
+	{"the id of an identity", identityWith(func(i *account.Identity, s string) { i.ID = s })},
+	{"the user of an identity", identityWith(func(i *account.Identity, s string) { i.User = s })},
+	{"the provider of an identity", identityWith(func(i *account.Identity, s string) { i.Provider = s })},
+	{"the issuer of an identity", identityWith(func(i *account.Identity, s string) { i.Issuer = s })},
+	{"the subject of an identity", identityWith(func(i *account.Identity, s string) { i.Subject = s })},
+	{"the address of an identity", identityWith(func(i *account.Identity, s string) { i.Email = s })},
+	{"the name of an identity", identityWith(func(i *account.Identity, s string) { i.Name = s })},
+	{"the address of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", s, "", c.now)
+	}},
+	{"the name of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", "", s, c.now)
+	}},
+
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
 		return tx.Keys.PutKey(c.Context(), c.newSigningKey(s))
 	}},
@@ -312,6 +332,14 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 	}
 }
 
+func certificateWith(set func(*clientcert.Mapping, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newMapping("new", "usr_ann")
+		set(&x, s)
+		return tx.Certificates.Create(c.Context(), x)
+	}
+}
+
 func passkeyWith(set func(*passkey.Passkey, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		x := c.newPasskey("new", "usr_ann")
@@ -378,6 +406,14 @@ func factorWith(set func(*otp.Factor, string)) func(*check, account.Tx, string) 
 		f := c.newFactor("new", "usr_ann")
 		set(&f, s)
 		return tx.Factors.Create(c.Context(), f)
+	}
+}
+
+func identityWith(set func(*account.Identity, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		i := c.newIdentity("new", "usr_ann")
+		set(&i, s)
+		return tx.Identities.Create(c.Context(), i)
 	}
 }
 
@@ -529,6 +565,18 @@ var lookups = []struct {
 	}},
 	{"Factors.Of", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Factors.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Identities.BySubject by issuer", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), s, "ann")
+		return i.ID != "", err
+	}},
+	{"Identities.BySubject by subject", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), "https://id.example.com", s)
+		return i.ID != "", err
+	}},
+	{"Identities.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Identities.Of(c.Context(), s)
 		return len(all) > 0, err
 	}},
 	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/token"
 )
@@ -107,6 +108,11 @@ func Settings() []Setting {
 			"File with the certificate chain (PEM). It and the key are read again when they change. Empty: plain http.").flag("--tls-cert"),
 		setting("server.tls_key", files, "", func(c *Config) *string { return &c.Server.TLSKey },
 			"File with the private key of the certificate (PEM).").flag("--tls-key"),
+		setting("server.client_ca", files, "", func(c *Config) *string { return &c.Server.ClientCA },
+			"File with the CAs (PEM) whose client certificates count; `sallyport cert` says whose they are. It is read again when it changes. Empty: none count."),
+		setting("server.client_certificates", oneOf(certificatesOptional, certificatesRequired, string(clientcert.RFC9440), string(clientcert.Nginx), string(clientcert.Envoy)), certificatesOptional,
+			func(c *Config) *string { return &c.Server.Certificates },
+			"Whether clients of the listener need one; or, where a proxy among trusted_proxies terminates TLS, the header in which it hands the certificate on: that of RFC 9440, nginx (`ssl-client-cert`) or Envoy."),
 		setting("server.insecure_http", booleans, false, func(c *Config) *bool { return &c.Server.InsecureHTTP },
 			"Serve plain http outside loopback although passwords, cookies and tokens can then be read on the way.").flag("--insecure-http"),
 		setting("server.trusted_proxies", networks, nil, func(c *Config) *[]netip.Prefix { return &c.Server.TrustedProxies },

@@ -106,18 +106,28 @@ CREATE TABLE sallyport_identities (
 CREATE UNIQUE INDEX sallyport_identities_subject ON sallyport_identities (issuer, subject);
 CREATE INDEX sallyport_identities_user ON sallyport_identities (user_id, id);
 
+-- Answers of providers that were used, by the hash of their state: each counts once.
+CREATE TABLE sallyport_spent_answers (
+  state_hash BYTEA NOT NULL PRIMARY KEY,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX sallyport_spent_answers_expires ON sallyport_spent_answers (expires_at);
+
 CREATE TABLE sallyport_client_certificates (
   id           TEXT NOT NULL PRIMARY KEY,
   user_id      TEXT NOT NULL,
   kind         TEXT NOT NULL,
   value        TEXT NOT NULL,
   name         TEXT NOT NULL,
+  service      BIGINT NOT NULL,
   not_after    BIGINT NOT NULL,
   created_at   BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX sallyport_client_certificates_value ON sallyport_client_certificates (kind, value);
 CREATE INDEX sallyport_client_certificates_user ON sallyport_client_certificates (user_id, id);
+CREATE INDEX sallyport_client_certificates_expires ON sallyport_client_certificates (not_after) WHERE not_after > 0;
+-- postgres: ALTER TABLE sallyport_client_certificates SET (fillfactor = 80);
 
 -- Browsers that somebody signed in from before.
 CREATE TABLE sallyport_devices (
