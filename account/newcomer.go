@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
@@ -35,6 +37,8 @@ type newcomer struct {
 	roles       []string
 	memberships []importer.Membership
 	totp        *otp.Key
+	passkeys    []passkey.Passkey
+	identities  []Identity
 }
 
 func (d *newcomer) allRoles() []string {
@@ -131,7 +135,51 @@ func (d *newcomer) credentials(rec *importer.Record) (err error) {
 		}
 		d.totp = &k
 	}
+	for i := range rec.Passkeys {
+		k, err := d.passkey(&rec.Passkeys[i])
+		if err != nil {
+			return fmt.Errorf("passkey %d: %w", i+1, err)
+		}
+		d.passkeys = append(d.passkeys, k)
+	}
+	for _, i := range rec.Identities {
+		if i.Issuer == "" || i.Subject == "" || !plainText(i.Issuer+i.Subject+i.Name+i.Email) {
+			return errors.New("an identity needs an issuer and a subject, in plain text")
+		}
+		d.identities = append(d.identities, Identity{
+			ID: secret.NewID("idn"), User: d.user.ID, Provider: i.Provider, Issuer: i.Issuer, Subject: i.Subject,
+			Email: i.Email, Name: i.Name, CreatedAt: d.user.CreatedAt,
+		})
+	}
 	return nil
+}
+
+// passkey checks a passkey. It goes on working under the domain that it was made for, with the handle that the device has.
+func (d *newcomer) passkey(p *importer.Passkey) (passkey.Passkey, error) {
+	aaguid, err := hex.DecodeString(strings.ReplaceAll(p.AAGUID, "-", ""))
+	name := cmp.Or(strings.TrimSpace(p.Name), "Passkey")
+	switch {
+	case len(p.CredentialID) == 0 || len(p.CredentialID) > 1023:
+		return passkey.Passkey{}, errors.New("the credential id has no size that one has")
+	case len(p.UserHandle) == 0 || len(p.UserHandle) > 64:
+		return passkey.Passkey{}, errors.New("the user handle has no size that one has")
+	case err != nil || len(aaguid) != 0 && len(aaguid) != 16:
+		return passkey.Passkey{}, errors.New("the AAGUID is none")
+	case !plainText(name) || len([]rune(name)) > maxDisplayName || !plainText(strings.Join(p.Transports, "")) || len(p.Transports) > 8:
+		return passkey.Passkey{}, errors.New("the name or the transports are no plain text, or too long")
+	}
+	if err := passkey.CheckKey(p.PublicKey); err != nil {
+		return passkey.Passkey{}, errors.New("the public key is no COSE key of an algorithm that we know")
+	}
+	k := passkey.Passkey{
+		ID: secret.NewID("pky"), User: d.user.ID, Handle: p.UserHandle, CredentialID: p.CredentialID, PublicKey: p.PublicKey,
+		SignCount: p.SignCount, Transports: p.Transports, Name: name, CreatedAt: d.user.CreatedAt, BackedUp: p.BackedUp,
+	}
+	copy(k.AAGUID[:], aaguid)
+	if k.Unseen = p.Synced == nil; !k.Unseen {
+		k.Synced = *p.Synced
+	}
+	return k, nil
 }
 
 // importedBatch is one transaction of an import.
@@ -190,11 +238,13 @@ func (b *importedBatch) count(d *newcomer) {
 	if d.totp != nil {
 		b.report.TOTP++
 	}
+	b.report.Passkeys += len(d.passkeys)
+	b.report.Identities += len(d.identities)
 }
 
 // refuses says why the store cannot take the newcomer; "" = it can.
 func (b *importedBatch) refuses(ctx context.Context, d *newcomer) (reason string, err error) {
-	checks := []func(context.Context, *newcomer) (string, error){b.taken, b.unknownRole, b.unknownOrganization}
+	checks := []func(context.Context, *newcomer) (string, error){b.taken, b.used, b.unknownRole, b.unknownOrganization}
 	for _, check := range checks {
 		if reason, err = check(ctx, d); reason != "" || err != nil {
 			return reason, err
@@ -235,6 +285,31 @@ func (b *importedBatch) taken(ctx context.Context, d *newcomer) (string, error) 
 	}
 	if b.seen.has(words...) {
 		return "the id, name or verified address is that of an earlier entry", nil
+	}
+	return "", nil
+}
+
+// used looks for another with the same passkey or identity.
+func (b *importedBatch) used(ctx context.Context, d *newcomer) (string, error) {
+	var words []string
+	for _, k := range d.passkeys {
+		if _, err := b.tx.Passkeys.ByCredential(ctx, k.CredentialID); !errors.Is(err, passkey.ErrNotFound) {
+			return "another account has one of the passkeys", err
+		}
+		words = append(words, "passkey "+string(k.CredentialID))
+	}
+	for _, i := range d.identities {
+		if _, err := b.tx.Identities.BySubject(ctx, i.Issuer, i.Subject); !errors.Is(err, ErrNotConnected) {
+			return "another account has one of the identities", err
+		}
+		words = append(words, "identity "+i.Issuer+" "+i.Subject)
+	}
+	slices.Sort(words)
+	if len(slices.Compact(words)) < len(d.passkeys)+len(d.identities) {
+		return "a passkey or an identity is there twice", nil
+	}
+	if b.DryRun && b.seen.has(words...) {
+		return "a passkey or an identity is that of an earlier entry", nil
 	}
 	return "", nil
 }
@@ -291,6 +366,18 @@ func (b *importedBatch) create(ctx context.Context, d *newcomer) error {
 	if d.totp != nil {
 		e.Detail["totp"] = "yes"
 		if err := b.app(ctx, d); err != nil {
+			return err
+		}
+	}
+	for _, k := range d.passkeys {
+		e.Detail["passkeys"] = fmt.Sprint(len(d.passkeys))
+		if err := b.tx.Passkeys.Create(ctx, k); err != nil {
+			return err
+		}
+	}
+	for _, i := range d.identities {
+		e.Detail["identities"] = fmt.Sprint(len(d.identities))
+		if err := b.tx.Identities.Create(ctx, i); err != nil {
 			return err
 		}
 	}

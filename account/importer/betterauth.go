@@ -102,9 +102,10 @@ func betterAuthUser(v json.RawMessage, accounts map[string][]betterAuthAccount, 
 		}
 	}
 	for _, k := range passkeys[u.ID] {
+		synced := k.DeviceType == "multiDevice"
 		r.Passkeys = append(r.Passkeys, Passkey{
 			CredentialID: k.ID, PublicKey: k.Key, UserHandle: Bytes(u.ID), SignCount: k.Counter, AAGUID: k.AAGUID, Name: k.Name,
-			Transports: strings.FieldsFunc(k.Transports, func(c rune) bool { return c == ',' }), Synced: k.DeviceType == "multiDevice", BackedUp: k.BackedUp,
+			Transports: strings.FieldsFunc(k.Transports, func(c rune) bool { return c == ',' }), Synced: &synced, BackedUp: k.BackedUp,
 		})
 	}
 	return r, nil

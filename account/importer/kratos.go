@@ -81,8 +81,8 @@ type kratosConfig struct {
 			Count  uint32 `json:"sign_count"`
 		} `json:"authenticator"`
 		Flags struct {
-			Synced   bool `json:"backup_eligible"`
-			BackedUp bool `json:"backup_state"`
+			Synced   *bool `json:"backup_eligible"`
+			BackedUp bool  `json:"backup_state"`
 		} `json:"flags"`
 	} `json:"credentials"`
 }

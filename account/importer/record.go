@@ -67,7 +67,7 @@ type Passkey struct {
 	SignCount    uint32   `json:"sign_count,omitempty"`
 	Transports   []string `json:"transports,omitempty"`
 	AAGUID       string   `json:"aaguid,omitempty"`
-	Synced       bool     `json:"backup_eligible,omitempty"`
+	Synced       *bool    `json:"backup_eligible,omitempty"` // nil = the other system does not know
 	BackedUp     bool     `json:"backup_state,omitempty"`
 	Name         string   `json:"name,omitempty"`
 }
