@@ -49,7 +49,7 @@ func csvRows(r *bufio.Reader, read func(row) (*Record, error), columns func([]st
 			if head == nil {
 				e.Fatal = true // without names nothing behind it means anything
 			}
-			if !yield(e) || e.Fatal {
+			if (e.Record != nil || e.Err != nil) && !yield(e) || e.Fatal {
 				return
 			}
 		}

@@ -4,6 +4,7 @@
 package importer
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -163,7 +164,7 @@ func strictly(b []byte, v any) error {
 // plainly says what is wrong with JSON without the words of Go.
 func plainly(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s cannot be a %s", strings.Trim(wrong.Field, "."), strings.SplitN(wrong.Value, " ", 2)[0])
+		return fmt.Errorf("%s cannot be a %s", cmp.Or(wrong.Field, "a person"), strings.SplitN(wrong.Value, " ", 2)[0])
 	}
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	switch {
