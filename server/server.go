@@ -39,6 +39,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/membership"
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
+	"github.com/sallyport-auth/sallyport/server/passkeys"
 	"github.com/sallyport-auth/sallyport/server/recovery"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
@@ -207,6 +208,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 	return &account.Service{
 		Store: c.Store, Follower: follower,
 		Passwords: &password.Hasher{Params: c.Passwords},
+		Passkeys:  c.party(),
 		Policy:    password.Policy{MinLength: c.PasswordMin},
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
@@ -309,6 +311,10 @@ func (s *Server) mount(ctx context.Context) error {
 		&recovery.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
+		},
+		&passkeys.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},

@@ -5,13 +5,15 @@ import "time"
 // A Form is what the sign-in, registration and set-up pages show: what was typed
 // before, except passwords.
 type Form struct {
-	Identifier  string
-	Email       string
-	ReturnTo    string
-	SignedOut   bool
-	StepUp      bool
-	Closed      bool // nobody can register by themselves
-	EmailIsName bool // people register with an address alone
+	Identifier string
+	Email      string
+	ReturnTo   string
+	SignedOut  bool
+	StepUp     bool
+	Closed     bool // nobody can register by themselves
+
+	UnknownPasskey *UnknownPasskey // that was just tried
+	EmailIsName    bool            // people register with an address alone
 }
 
 // An Account is what the account page shows.
