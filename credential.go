@@ -2,8 +2,11 @@ package sallyport
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/textproto"
@@ -75,9 +78,8 @@ func (g *Gate) credential(d *Door, r *http.Request, addr netip.Addr) (Credential
 		return Credential{}, badRequest("The request offers more than one credential. Send exactly one.")
 	}
 	c := Credential{Method: r.Method, Addr: addr}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		c.Peer = r.TLS.VerifiedChains[0][0]
-	}
+	var bad error // about a certificate: it matters where nothing else is offered
+	c.Peer, bad = g.peer(r)
 	if g.Origin != "" {
 		c.URL = g.Origin + requestPath(r)
 	}
@@ -97,9 +99,9 @@ func (g *Gate) credential(d *Door, r *http.Request, addr netip.Addr) (Credential
 		c.Scheme, c.Value = SchemeCookie, value
 	case len(key) == 1:
 		c.Scheme, c.Value = SchemeAPIKey, key[0]
-	case c.Peer != nil:
+	case c.Peer != nil || bad != nil:
 		c.Scheme = SchemeCertificate
-		return c, nil
+		return c, bad
 	default:
 		return c, ErrNoCredential
 	}
@@ -107,6 +109,37 @@ func (g *Gate) credential(d *Door, r *http.Request, addr netip.Addr) (Credential
 		return c, errMalformed
 	}
 	return c, nil
+}
+
+// peer returns the certificate that the client of r offered, nil if it offered none.
+func (g *Gate) peer(r *http.Request) (*x509.Certificate, error) {
+	if g.Peer == nil {
+		return VerifiedPeer(r), nil
+	}
+	c, err := g.Peer(r)
+	if err != nil && !errors.Is(err, ErrInvalidCredential) {
+		err = unavailable(fmt.Errorf("reading client certificate: %w", err))
+	}
+	return c, err
+}
+
+// VerifiedPeer returns the leaf of the client chain that TLS has verified, nil if
+// there is none: one that was not asked for a verified chain does not count.
+func VerifiedPeer(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return r.TLS.VerifiedChains[0][0]
+}
+
+// Thumbprint returns what a token is bound to that only the holder of the client
+// certificate may use (RFC 8705 §3.1, x5t#S256), "" without a certificate.
+func (c *Credential) Thumbprint() string {
+	if c.Peer == nil {
+		return ""
+	}
+	sum := sha256.Sum256(c.Peer.Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // errMalformed is a 401: the client meant to authenticate and failed to.

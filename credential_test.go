@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -159,6 +161,47 @@ func TestCredentialSaysWhatItIsBoundTo(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", c.got, tt.want)
 			}
 		})
+	}
+}
+
+// What stands behind a proxy is asked elsewhere who its peer is.
+func TestPeerOfAProxy(t *testing.T) {
+	leaf := new(x509.Certificate)
+	bad := fmt.Errorf("%w: garbage", sallyport.ErrInvalidCredential)
+	for _, tt := range []struct {
+		name  string
+		peer  *x509.Certificate
+		err   error
+		lines []string
+		want  int
+		of    *x509.Certificate
+	}{
+		{"a certificate", leaf, nil, nil, 200, leaf},
+		{"none", nil, nil, nil, 401, nil},
+		{"one that does not count", nil, bad, nil, 401, nil},
+		{"one that does not count, beside a token", nil, bad, []string{annBearer}, 200, nil},
+		{"nobody can tell", nil, errors.New("down"), nil, 503, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := new(capture)
+			r := request("GET /", tt.lines...)
+			r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{new(x509.Certificate)}}} // of the proxy
+			g := &sallyport.Gate{Authenticators: []sallyport.Authenticator{c}, Peer: func(*http.Request) (*x509.Certificate, error) { return tt.peer, tt.err }}
+			if got := serve(g, sallyport.SignedIn(), r).Code; got != tt.want || c.got.Peer != tt.of {
+				t.Errorf("%d, of %p, want %d, of %p", got, c.got.Peer, tt.want, tt.of)
+			}
+		})
+	}
+}
+
+// The example of a thumbprint is a hash of DER, whatever the DER says.
+func TestThumbprint(t *testing.T) {
+	c := sallyport.Credential{Peer: &x509.Certificate{Raw: []byte("abc")}}
+	if got := c.Thumbprint(); got != "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0" { // SHA-256 of "abc" (FIPS 180-4, example)
+		t.Error(got)
+	}
+	if got := new(sallyport.Credential).Thumbprint(); got != "" {
+		t.Error(got)
 	}
 }
 

@@ -72,6 +72,15 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if _, err := tx.APIKeys.RevokeAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Certificates.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
+		if err := tx.Devices.RemoveOthers(ctx, user, ""); err != nil {
+			return p, err
+		}
+		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		err = administered(ctx, tx, u, func() error { return tx.Roles.UnassignAll(ctx, user) })
 		if err != nil {
 			return p, err
@@ -88,7 +97,13 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
+			return p, err
+		}
+		if err := tx.OneTime.EndAll(ctx, user); err != nil {
 			return p, err
 		}
 		if err := tx.Users.Delete(ctx, user); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -37,7 +38,7 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 	// Counted like a sign-in: a stolen session must not become a way to guess the
 	// password.
 	a := &attempt{
-		action: "password.change", name: cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID), password: current,
+		action: "password.change", name: u.counted(), password: current,
 		find: func(ctx context.Context, tx Tx) (User, error) { return tx.Users.ByID(ctx, u.ID) },
 	}
 	err = s.prove(ctx, a, o, func() error {
@@ -53,6 +54,9 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 	}
 	return sess, cookie, nil
 }
+
+// counted is what the limits count guesses of the user's password by.
+func (u *User) counted() string { return cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID) }
 
 // replacePassword sets the hash and ends what does not survive it.
 func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {
@@ -78,6 +82,9 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
+			return p, err
+		}
+		if err := s.notify(ctx, tx, u, outbox.PasswordChanged, nil); err != nil {
 			return p, err
 		}
 		about := o.about(u.ID, "password changed")
@@ -144,7 +151,8 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := tx.Users.Lock(ctx, user); err != nil {
+		u, err := tx.Users.Lock(ctx, user)
+		if err != nil {
 			return p, err
 		}
 		dead, err := s.kill(ctx, tx, user, "password set", now)
@@ -159,6 +167,9 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.set", user, now)); err != nil {
+			return p, err
+		}
+		if err := s.notify(ctx, tx, u, outbox.PasswordChanged, nil); err != nil {
 			return p, err
 		}
 		return appendKills(ctx, tx, user, about, dead, s.notice(revoke.Subject, user, now))

@@ -39,11 +39,17 @@ type Service struct {
 	Passwords *password.Hasher
 	Policy    password.Policy
 	Limits    *limit.SignIn
+	Codes     *limit.Tries // of wrong second factors
 
 	Refreshes *token.RefreshTokens
 	// Sign writes an access token, with the key that its audience asks for.
 	Sign   func(c *token.Claims) (string, error)
 	Issuer string // claim iss, and the audience of first-party tokens
+
+	// Sealer seals messages; nil = none are written. Pages is where links in them
+	// lead, such as "https://example.com/auth".
+	Sealer *secret.Sealer
+	Pages  string
 
 	Timeouts       session.Timeouts
 	AccessLifetime time.Duration // of access tokens; zero = 15 minutes
@@ -55,6 +61,8 @@ type Service struct {
 	ServiceName       string   // no password may be made of it
 	DefaultRoles      []string // of a new member
 	KeepOtherSessions bool     // a password change does not end the other sessions
+	RequireFactor     bool     // everybody needs a second factor
+	RequireFactorOf   []string // roles: who holds one needs a second factor
 	Log               *slog.Logger
 }
 

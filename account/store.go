@@ -5,10 +5,16 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/device"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -33,9 +39,12 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
+	// one-time tokens, mappings of certificates, devices,
 	// factors that wait for their first code after otp.PendingLife,
-	// decisions after authz.DecisionRetention, signals after ssf.Retention unless a
-	// stream that is not disabled waits for them, entries of the log.
+	// used answers of providers,
+	// decisions after authz.DecisionRetention, messages outbox.Retention after they
+	// expired, imports importer.Retention after their last change, signals after
+	// ssf.Retention unless a stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -62,6 +71,7 @@ type Tx struct {
 	Sessions    session.Store
 	Families    token.Families
 	APIKeys     apikey.Store
+	Passkeys    passkey.Store
 	Roles       authz.Store
 	Grants      authz.GrantStore
 	Versions    authz.VersionStore
@@ -69,6 +79,7 @@ type Tx struct {
 	Keys        token.KeyStore
 	Failures    limit.Store
 	Audit       audit.Log
+	OneTime     onetime.Store
 	Log         revoke.Log
 	Secrets     Secrets
 
@@ -76,8 +87,15 @@ type Tx struct {
 	Members       org.Members
 	Invitations   org.Invitations
 
-	Factors  otp.Factors
-	Recovery otp.RecoveryCodes
+	Certificates clientcert.Store
+	Devices      device.Store
+	Outbox       outbox.Store
+	Factors      otp.Factors
+	Recovery     otp.RecoveryCodes
+
+	Identities Identities
+
+	Imports importer.Checkpoints
 
 	Signals ssf.Signals
 	Streams ssf.Streams
@@ -103,8 +121,15 @@ type User struct {
 	Status        Status
 	Plan          string // in words of the embedding program; "" = none
 	KilledSeq     int64  // log position of the last event that ended what had begun before it
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+
+	DisplayName   string
+	Locale        string // BCP 47, such as "de"; "" = what the browser asks for
+	Phone         string // E.164, such as "+4930123456"; "" = none
+	PhoneVerified bool
+	DeleteAt      time.Time // when the account will be deleted; zero = it will not
+
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // A UserFilter selects users. Empty fields select all; no Limit is no limit.
@@ -134,6 +159,12 @@ type Users interface {
 	Lock(ctx context.Context, id string) (User, error)
 	SetStatus(ctx context.Context, id string, s Status, now time.Time) error
 	SetPlan(ctx context.Context, id, plan string, now time.Time) error
+	// SetProfile writes what people change of themselves: address, phone, name,
+	// language, and when the account will be deleted, with u.UpdatedAt. The row is held
+	// by this transaction. ErrTaken if the address is verified and somebody else's.
+	SetProfile(ctx context.Context, u User) error
+	// Leaving returns up to limit users whose time of deletion has come.
+	Leaving(ctx context.Context, now time.Time, limit int) ([]User, error)
 	// SetKilledSeq moves the position on; it never moves it back.
 	SetKilledSeq(ctx context.Context, id string, seq int64) error
 	// Delete removes the user and the user's credentials, not what other stores hold.

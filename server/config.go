@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,12 +17,15 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
+	"github.com/sallyport-auth/sallyport/server/web"
 )
 
 // A Config says what to serve. BaseURL and Store are needed, everything else has
@@ -31,6 +35,8 @@ type Config struct {
 	BasePath string        // prefix of our own paths; "" = /auth
 	Store    account.Store // sqlite.Open, postgres.Open or memory.New
 	Name     string        // of the service, for people; "" = the host of BaseURL
+	Help     string        // address where people find help, shown on every page; "" = none
+	Theme    web.Theme     // how the pages look
 
 	// Shared is where the nodes of an installation keep together what may be lost:
 	// redis.Open. nil: each node keeps it for itself. It stays open: it is yours.
@@ -65,6 +71,9 @@ type Config struct {
 	ClosedRegistration bool // only administrators create accounts
 	KeepOtherSessions  bool // a password change leaves the other sessions alone
 
+	RequireFactor   bool     // everybody needs a second factor
+	RequireFactorOf []string // roles whose holders need a second factor
+
 	Passwords      password.Params // of new hashes; raised ones apply at the next sign-in
 	PasswordMin    int             // code points; 0 = 15
 	SessionIdle    time.Duration   // 0 = 7 days
@@ -78,6 +87,19 @@ type Config struct {
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+
+	// Mail and SMS say who carries messages. Without, they wait in the store; on loopback
+	// they can be read at BasePath/dev/mail.
+	Mail messages.Mail
+	SMS  messages.SMS
+
+	// CertificateHeader is how the trusted proxies hand on the certificates of their
+	// clients; "" = not at all. Where no proxy terminates TLS, the listener's
+	// tls.Config says which certificates count.
+	CertificateHeader clientcert.Form
+	// ClientCAs returns the CAs whose certificates count in that header, now: a proxy
+	// is trusted to say which certificate a client has, not which one counts.
+	ClientCAs func() *x509.CertPool
 
 	// ManageOnly opens an installation to change it, beside the server that runs it:
 	// nothing is rotated, swept or created anew, except in a store without roles.
@@ -136,6 +158,15 @@ func (c *Config) check() error {
 			report("origin %q must look like https://app.example.com", o)
 		}
 	}
+	switch c.CertificateHeader {
+	case "":
+	case clientcert.RFC9440, clientcert.Nginx, clientcert.Envoy:
+		if len(c.TrustedProxies) == 0 || c.ClientCAs == nil {
+			report("CertificateHeader needs TrustedProxies and ClientCAs: anybody can write a header")
+		}
+	default:
+		report("CertificateHeader %q is none of rfc9440, nginx, envoy", c.CertificateHeader)
+	}
 	for name, d := range map[string]time.Duration{
 		"SessionIdle": c.SessionIdle, "SessionMax": c.SessionMax, "AccessLifetime": c.AccessLifetime,
 		"FamilyLifetime": c.FamilyLifetime, "Leeway": c.Leeway, "FreshFor": c.FreshFor,
@@ -155,7 +186,10 @@ func (c *Config) check() error {
 			report("resource %q: HS256 cannot sign events, which others verify", r.Audience)
 		}
 	}
-	return errors.Join(append(errs, c.Passwords.Validate(), c.Keys.Check())...)
+	if u, err := url.Parse(c.Help); err != nil || c.Help != "" && u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "mailto" {
+		report("Help %q must look like https://example.com/help or mailto:help@example.com", c.Help)
+	}
+	return errors.Join(append(errs, c.Theme.Check(), c.checkMessages(), c.Passwords.Validate(), c.Keys.Check())...)
 }
 
 func (c *Config) checkURL() error {

@@ -181,6 +181,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"decisions", func() { driveDecisions(boss) }},
 		{"organizations", func() { driveOrganizations(boss) }},
 		{"sessions, keys and audit", func() { driveTheRest(boss) }},
+		{"certificates", func() { driveCertificates(h, boss) }},
 		{"questions", func() { driveQuestions(h, boss) }},
 		{"events", func() { driveEvents(h) }},
 		{"revocations", func() { driveRevocations(h, boss) }},

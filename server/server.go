@@ -17,7 +17,9 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -28,6 +30,7 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
@@ -58,11 +61,13 @@ type Server struct {
 	feed     *revoke.Feed
 	events   *events.Streams
 	signals  *transmitter.Transmitter
+	senders  []*outbox.Sender
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
 	setup    *setup.Handler
 	cors     *cors
+	outside  *frontier
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -105,6 +110,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 		s.running.Go(func() { s.signals.Run(background) })
+		for _, sender := range s.senders {
+			s.running.Go(func() { sender.Run(background) })
+		}
 	}
 	return s, nil
 }
@@ -200,11 +208,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Passwords: &password.Hasher{Params: c.Passwords},
 		Policy:    password.Policy{MinLength: c.PasswordMin},
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
+		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 		Refreshes: refreshTokens(sealer),
 		Sign:      ring.Keys().AccessToken,
-		Issuer:    c.issuer(), Timeouts: c.timeouts(),
+		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
-		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions, Log: c.Log,
+		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions,
+		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
 }
 
@@ -242,6 +252,7 @@ func (s *Server) guard(context.Context) error {
 		return revoke.NewCache[[32]byte, *sallyport.Principal](s.follower, cacheSize)
 	}
 	c := &s.config
+	s.outside = s.frontier()
 	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
 	s.tokens = &token.Authenticator{
 		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
@@ -251,6 +262,7 @@ func (s *Server) guard(context.Context) error {
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			s.apiKeys,
+			&clientcert.Authenticator{Mappings: s.Accounts, Complete: complete, Cache: remembered(), Log: c.Log},
 			&token.Authenticator{
 				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
 				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
@@ -258,26 +270,35 @@ func (s *Server) guard(context.Context) error {
 		},
 		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), SignIn: c.basePath() + "/login", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
 	}
 	return nil
 }
 
 // mount registers our own routes.
-func (s *Server) mount(context.Context) error {
+func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
-	pages, err := web.New(base, s.config.name(), cmp.Or(s.config.PasswordMin, password.MinAlone), s.config.secure())
+	pages, err := web.New(web.Config{
+		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
+		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme,
+	})
 	if err != nil {
 		return err
 	}
 	s.Gate.Page = pages.Problem
+	if s.senders, err = s.messages(ctx, pages); err != nil {
+		return err
+	}
 	s.Routes = &sallyport.Routes{Gate: s.Gate}
 	home := base + "/"
-	s.setup = &setup.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Pages: pages}
+	answer := &entry.Answer{
+		Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts,
+		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
+	}
+	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
-			Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages,
-			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Closed: s.config.ClosedRegistration,
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
@@ -302,6 +323,7 @@ func (s *Server) mount(context.Context) error {
 	} {
 		flow.Mount(s.Routes)
 	}
+	s.devMail(pages, s.Routes)
 	s.Routes.Handle("GET /.well-known/jwks.json", sallyport.Public().NoCookie(), s.Keyring.Keys())
 	return nil
 }
@@ -309,6 +331,7 @@ func (s *Server) mount(context.Context) error {
 // ServeHTTP serves Routes, and answers the preflight requests of the trusted
 // origins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.outside.strip(r)
 	if s.cors.serve(w, r) {
 		return
 	}

@@ -65,8 +65,9 @@ func (h argon2idHash) String() string {
 // keyid and data are refused, because the key that they stand for is not here.
 func parseArgon2id(s string) (argon2idHash, error) {
 	var h argon2idHash
-	fields := strings.Split(strings.TrimPrefix(s, argon2idPrefix), "$")
-	if len(fields) != 3 {
+	rest, ok := strings.CutPrefix(s, argon2idPrefix)
+	fields := strings.Split(rest, "$")
+	if !ok || len(fields) != 3 {
 		return h, errors.New("argon2id: want parameters, salt and key of version 19")
 	}
 	if err := h.parseParams(fields[0]); err != nil {
@@ -119,3 +120,5 @@ func decode(s string, least, most int) ([]byte, error) {
 	}
 	return b, nil
 }
+
+func (h argon2idHash) format() string { return "argon2id" }

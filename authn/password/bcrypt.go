@@ -51,3 +51,5 @@ func (h bcryptHash) matches(password string) bool {
 
 // outdated is always true: the next sign-in replaces it with argon2id.
 func (h bcryptHash) outdated(Params) bool { return true }
+
+func (h bcryptHash) format() string { return "bcrypt" }

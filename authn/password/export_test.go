@@ -17,6 +17,8 @@ func Parse(stored string) (canonical string, params Params, err error) {
 		return v.String(), v.params, err
 	case bcryptHash:
 		return string(v), Params{}, err
+	case foreignHash:
+		return stored, Params{}, err
 	}
 	return "", Params{}, err
 }

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/sallyport-auth/sallyport/authn/password/internal/foreign"
 )
 
 // ErrUnknownFormat says that a stored hash is in no format that Verify knows, is malformed, or asks for more work than any hash may.
@@ -113,26 +115,40 @@ func (h *Hasher) slots() *pool {
 	return h.pool
 }
 
-// A verifiable is a stored hash of one of the two formats.
+// Format returns the name of the format of a stored hash, which [Hasher.Verify] can verify, such as "bcrypt". The error is
+// [ErrUnknownFormat] to errors.Is and says what is wrong: for instance that the hash would take gigabytes, or minutes.
+func Format(stored string) (string, error) {
+	if stored == "" {
+		return "", ErrUnknownFormat
+	}
+	v, err := parse(stored)
+	if err != nil {
+		return "", err
+	}
+	return v.format(), nil
+}
+
+// A verifiable is a stored hash of one of the formats.
 type verifiable interface {
 	// matches does the whole work of the hash for every password, and is false for those that cannot be right.
 	matches(password string) bool
 	outdated(current Params) bool
+	format() string
 }
 
 // parse returns nil, nil for no hash. Its error is [ErrUnknownFormat] to errors.Is.
 func parse(stored string) (verifiable, error) {
 	var v verifiable
 	var err error
-	switch {
+	switch stored = foreign.Unwrap(stored); {
 	case stored == "":
 		return nil, nil
-	case strings.HasPrefix(stored, argon2idPrefix):
+	case strings.HasPrefix(stored, "$argon2id$"):
 		v, err = parseArgon2id(stored)
 	case strings.HasPrefix(stored, "$2"):
 		v, err = parseBcrypt(stored)
 	default:
-		return nil, ErrUnknownFormat
+		v, err = parseForeign(stored)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnknownFormat, err)

@@ -51,6 +51,9 @@ type Store interface {
 	// Rotate gives the session a new token and position, after a change of
 	// privilege. It returns ErrNotFound if the session has ended.
 	Rotate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time) error
+	// Elevate is Rotate after a fresh or stronger proof of identity: AMR and AAL are
+	// what it has shown altogether.
+	Elevate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time, amr []string, aal int) error
 	// SetOrg lets the session act in another organization ("" = none). It returns
 	// ErrNotFound if the session has ended.
 	SetOrg(ctx context.Context, id, org string) error

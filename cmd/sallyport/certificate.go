@@ -46,6 +46,7 @@ func readCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, 
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return c.current(), nil
 		},
@@ -59,13 +60,19 @@ func (c *certificate) read() (*tls.Certificate, error) {
 
 func (c *certificate) stamps() (out [2]stamp, err error) {
 	for i, path := range []string{c.certFile, c.keyFile} {
-		info, err := os.Stat(path)
-		if err != nil {
+		if out[i], err = stampOf(path); err != nil {
 			return out, err
 		}
-		out[i] = stamp{info.ModTime(), info.Size()}
 	}
 	return out, nil
+}
+
+func stampOf(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}, err
+	}
+	return stamp{info.ModTime(), info.Size()}, nil
 }
 
 // current returns the pair in force. It looks at the files at most once a second.

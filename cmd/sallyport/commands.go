@@ -78,6 +78,12 @@ type commandLine struct {
 		Revoke apikeyRevoke `cmd:"" help:"End an API key."`
 	} `cmd:"" name:"apikey" help:"Keys for programs."`
 
+	Cert struct {
+		Add    certAdd    `cmd:"" help:"Let client certificates of a name stand for a user."`
+		List   certList   `cmd:"" help:"List the certificates of a user."`
+		Revoke certRevoke `cmd:"" help:"End that, at once."`
+	} `cmd:"" help:"Client certificates."`
+
 	Keys struct {
 		List   keysList   `cmd:"" help:"List signing keys."`
 		Rotate keysRotate `cmd:"" help:"Sign with a new key from now on; the old one goes on verifying."`
@@ -85,14 +91,19 @@ type commandLine struct {
 		Prune  keysPrune  `cmd:"" help:"Carry out the schedule now: remove keys that are over, make the next ones."`
 	} `cmd:"" help:"Keys that sign tokens."`
 
+	Mail struct {
+		Preview mailPreview `cmd:"" help:"Show what a message looks like."`
+	} `cmd:"" help:"Messages to people."`
+
 	Routes routes `cmd:"" help:"List what the server answers, and the door before each."`
 
 	Config struct {
 		Show configShow `cmd:"" help:"Show every setting in force, and where it comes from."`
 	} `cmd:"" name:"config" help:"Settings."`
 
-	Backup  backup  `cmd:"" help:"Write a copy of the database."`
-	Restore restore `cmd:"" help:"Put a copy of the database back."`
+	Import  importUsers `cmd:"" help:"Import people, with their passwords, from the file of another system."`
+	Backup  backup      `cmd:"" help:"Write a copy of the database."`
+	Restore restore     `cmd:"" help:"Put a copy of the database back."`
 
 	Migrate struct {
 		Status migrateStatus `cmd:"" help:"Show which migrations are applied."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,7 @@ type node struct {
 	log         *slog.Logger
 	listener    net.Listener
 	certificate *certificate // nil = plain http
+	authorities *authorities // nil = client certificates do not count
 	store       account.Store
 	redis       *redis.Client // nil = none
 }
@@ -100,6 +102,11 @@ func (n *node) listen() (err error) {
 	s := &n.config.Server
 	if s.TLSCert != "" {
 		if n.certificate, err = readCertificate(s.TLSCert, s.TLSKey, n.log); err != nil {
+			return err
+		}
+	}
+	if s.ClientCA != "" {
+		if n.authorities, err = readAuthorities(s.ClientCA, n.log); err != nil {
 			return err
 		}
 	}
@@ -156,6 +163,9 @@ func (n *node) open(ctx context.Context) (err error) {
 		return err
 	}
 	settings := serverConfig(n.config, n.store, n.log)
+	if n.authorities != nil {
+		settings.CertificateHeader, settings.ClientCAs = n.config.Server.CertificateHeader(), n.authorities.current
+	}
 	if url := n.config.Redis.URL; url != "" {
 		if n.redis, err = redis.Open(ctx, redis.Config{URL: url, Log: n.log}); err != nil {
 			return errors.Join(err, n.store.Close())
@@ -210,7 +220,7 @@ func (n *node) serve(ctx context.Context, p *program) error {
 	stopped := make(chan error, 1)
 	go func() {
 		if n.certificate != nil {
-			h.TLSConfig = n.certificate.config()
+			h.TLSConfig = n.tlsConfig()
 			stopped <- h.ServeTLS(n.listener, "", "")
 			return
 		}
@@ -222,6 +232,15 @@ func (n *node) serve(ctx context.Context, p *program) error {
 	case <-ctx.Done():
 		return n.shutDown(h)
 	}
+}
+
+// tlsConfig is that of the listener.
+func (n *node) tlsConfig() *tls.Config {
+	c, s := n.certificate.config(), &n.config.Server
+	if n.authorities != nil && s.CertificateHeader() == "" {
+		return n.authorities.ask(c, s.RequireCertificate())
+	}
+	return c
 }
 
 // shutDown takes no new request and waits for those in flight.

@@ -29,8 +29,12 @@ var layers = []layer{
 
 	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
 
-	{"authn/password/**", foundations, append([]string{"golang.org/x/text"}, crypto...),
-		"passwords are normalised (NFKC), which needs x/text; otherwise door one is standard library and x/crypto only"},
+	{"authn/password/**", foundations, append([]string{"golang.org/x/text", "github.com/go-crypt/x"}, crypto...),
+		"passwords are normalised (NFKC), which needs x/text, and hashes of other systems need their functions; otherwise door one is standard library and x/crypto only"},
+	{"authn/federation/**", foundations, []string{"github.com/coreos/go-oidc", "golang.org/x/oauth2"},
+		"what providers sign is verified by a library made for it; nobody else here reads what others signed"},
+	{"authn/passkey/**", foundations, []string{"github.com/go-webauthn/webauthn"},
+		"WebAuthn is read and verified by go-webauthn, in one place"},
 	{"authn/*/**", foundations, crypto,
 		"one package per way to prove who you are; none knows another, nor door two, nor where things are stored"},
 	{"authz/cedar/**", append([]string{"authz", "authz/rule"}, foundations...), []string{"github.com/cedar-policy/cedar-go"},
@@ -53,6 +57,9 @@ var layers = []layer{
 	{"store/storetest/**", append([]string{"store"}, features...), []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 		"the contract is the same for every back end, so it knows none"},
 
+	{"server/messages/**", append([]string{"store/**", "server/web", "server/exchange"}, features...), append([]string{"golang.org/x/text", "github.com/wneessen/go-mail"}, crypto...),
+		"the only importer of the library that writes mail"},
+	{"server/qr", nil, []string{"rsc.io/qr"}, "it draws, and knows nothing of what"},
 	{"server/**", append([]string{"store/**"}, features...), append([]string{"golang.org/x/text"}, crypto...),
 		"the product wires features and stores together; command line, files and metrics belong to cmd"},
 	{"sallytest/**", append([]string{"store", "store/memory"}, features...), nil,
@@ -68,6 +75,7 @@ var layers = []layer{
 		"the statements are shared by two back ends, so they know neither driver"},
 	{"internal/testdb/**", []string{"internal/testenv"}, []string{"github.com/jackc/pgx/v5"},
 		"it creates databases on a PostgreSQL of its own"},
+	{"internal/testmail", nil, []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}, "it takes the mails of tests"},
 	{"internal/**", []string{".", "internal/*"}, append([]string{"golang.org/x/text", "golang.org/x/sys"}, crypto...),
 		"what several layers share is below them all"},
 }
@@ -107,14 +115,14 @@ var bans = []ban{
 	{"flags", []string{"flag"}, []string{"cmd/**", "examples/**", "bench"}, false,
 		"package flag has one global set, and it is the user's program's"},
 	{"testing in a program", []string{"testing"}, []string{
-		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/load", "internal/sqldb/sqltest",
+		"store/storetest/**", "sallytest/**", "internal/testdb/**", "internal/process", "internal/load", "internal/sqldb/sqltest", "internal/upstream",
 	}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
-		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
+		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest", modulePath + "/internal/testmail",
 		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/store/storetest", modulePath + "/sallytest",
-		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform",
-	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load"}, false, "only tests import what is made for tests"},
+		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform", modulePath + "/internal/upstream", modulePath + "/internal/passkeytest",
+	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load", "internal/upstream"}, false, "only tests import what is made for tests"},
 	{"assertion libraries", []string{"github.com/stretchr/testify", "github.com/onsi/gomega", "gotest.tools"}, nil, true,
 		"a table and an if say what went wrong; go-cmp shows a difference"},
 	{"weak randomness", []string{"math/rand"}, []string{"store/memory", "store/postgres", "./revoke/reader.go"}, false,

@@ -147,6 +147,16 @@ func (s *Sealer) DeriveFrom(id KeyID, purpose string) ([]byte, bool) {
 	return expand(k.key, labelDerive+purpose, 32), true
 }
 
+// DeriveAll returns the working keys for a purpose under every sealing key, the newest first: what was made under an older one is
+// still found.
+func (s *Sealer) DeriveAll(purpose string) [][]byte {
+	all := make([][]byte, len(s.keys))
+	for i, k := range s.keys {
+		all[i] = expand(k.key, labelDerive+purpose, 32)
+	}
+	return all
+}
+
 // Check returns a value to store beside the first sealed data. Confirm, at every later start, tells whether the keys given then
 // can open what is stored.
 func (s *Sealer) Check() []byte { return s.Seal(checkPurpose, "", []byte(checkPlain)) }

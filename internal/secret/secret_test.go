@@ -117,6 +117,9 @@ func TestTheSealingKeyRotates(t *testing.T) {
 	if got, ok := during.DeriveFrom(before.KeyID(), "refresh"); !ok || !bytes.Equal(got, before.Derive("refresh")) {
 		t.Error("a working key of the older sealing key cannot be had")
 	}
+	if all := during.DeriveAll("refresh"); len(all) != 2 || !bytes.Equal(all[0], after.Derive("refresh")) || !bytes.Equal(all[1], before.Derive("refresh")) {
+		t.Error("the working keys of all sealing keys are not those of each, the newest first")
+	}
 	if _, ok := after.DeriveFrom(before.KeyID(), "refresh"); ok {
 		t.Error("a working key of a dropped sealing key")
 	}

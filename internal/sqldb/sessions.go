@@ -62,6 +62,16 @@ func (s sessions) Rotate(ctx context.Context, id string, newHash []byte, p revok
 	return missing(n, err, session.ErrNotFound)
 }
 
+func (s sessions) Elevate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time, amr []string, aal int) error {
+	list, err := encodeList(amr)
+	if err != nil {
+		return err
+	}
+	n, err := s.exec(ctx, `UPDATE sallyport_sessions SET token_hash = $2, log_id = $3, log_seq = $4, auth_time = $5, amr = $6, aal = $7 WHERE id = $1`,
+		id, bytes(newHash), p.Log, p.Seq, ms(authTime), list, int64(aal))
+	return missing(n, err, session.ErrNotFound)
+}
+
 func (s sessions) SetOrg(ctx context.Context, id, org string) error {
 	n, err := s.exec(ctx, `UPDATE sallyport_sessions SET org_id = $2 WHERE id = $1`, id, org)
 	return missing(n, err, session.ErrNotFound)

@@ -53,6 +53,7 @@ func NewTx(c Conn) account.Tx {
 		Sessions:    sessions{d},
 		Families:    families{d},
 		APIKeys:     apiKeys{d},
+		Passkeys:    passkeys{d},
 		Roles:       roles{d},
 		Grants:      grants{d},
 		Versions:    versions{d},
@@ -60,6 +61,7 @@ func NewTx(c Conn) account.Tx {
 		Keys:        signingKeys{d},
 		Failures:    failures{d},
 		Audit:       auditLog{d},
+		OneTime:     oneTimeTokens{d},
 		Log:         revocation{d},
 		Secrets:     secrets{d},
 
@@ -67,8 +69,15 @@ func NewTx(c Conn) account.Tx {
 		Members:       members{d},
 		Invitations:   invitations{d},
 
-		Factors:  factors{d},
-		Recovery: recoveryCodes{d},
+		Certificates: certificates{d},
+		Devices:      devices{d},
+		Outbox:       outboxMessages{d},
+		Factors:      factors{d},
+		Recovery:     recoveryCodes{d},
+
+		Identities: identities{d},
+
+		Imports: imports{d},
 
 		Signals: signals{d},
 		Streams: streams{d},

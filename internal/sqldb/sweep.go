@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/importer"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/ssf"
@@ -25,8 +27,14 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"API keys", `DELETE FROM sallyport_api_keys WHERE id IN
 		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"devices", `DELETE FROM sallyport_devices WHERE id IN
+		(SELECT id FROM sallyport_devices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"certificates", `DELETE FROM sallyport_client_certificates WHERE id IN
+		(SELECT id FROM sallyport_client_certificates WHERE not_after > 0 AND not_after <= $1 ORDER BY not_after LIMIT $2)`, 0},
 	{"invitations", `DELETE FROM sallyport_invitations WHERE id IN
 		(SELECT id FROM sallyport_invitations WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"one-time tokens", `DELETE FROM sallyport_one_time_tokens WHERE id IN
+		(SELECT id FROM sallyport_one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	// The row may have been set since it was selected.
 	{"failures", `DELETE FROM sallyport_login_failures WHERE expires_at <= $1 AND key IN
 		(SELECT key FROM sallyport_login_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
@@ -36,8 +44,14 @@ var expired = [...]struct {
 			WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"factors that wait", `DELETE FROM sallyport_factors WHERE confirmed_at = 0 AND id IN
 		(SELECT id FROM sallyport_factors WHERE confirmed_at = 0 AND created_at <= $1 ORDER BY created_at LIMIT $2)`, otp.PendingLife},
+	{"used answers of providers", `DELETE FROM sallyport_spent_answers WHERE state_hash IN
+		(SELECT state_hash FROM sallyport_spent_answers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
+	{"messages", `DELETE FROM sallyport_outbox WHERE id IN
+		(SELECT id FROM sallyport_outbox WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, outbox.Retention},
+	{"imports", `DELETE FROM sallyport_imports WHERE id IN
+		(SELECT id FROM sallyport_imports WHERE updated_at <= $1 ORDER BY updated_at LIMIT $2)`, importer.Retention},
 	// What a stream waits for stays, however old: it is the stream that is disabled.
 	{"signals", `DELETE FROM sallyport_signals WHERE seq IN
 		(SELECT g.seq FROM sallyport_signals g WHERE g.at <= $1 AND NOT EXISTS

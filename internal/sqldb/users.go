@@ -11,18 +11,22 @@ import (
 
 type users struct{ *db }
 
-const userColumns = `id, username, username_norm, email, email_norm, email_verified, status, plan, killed_seq, created_at, updated_at`
+const userColumns = `id, username, username_norm, email, email_norm, email_verified, status, plan, killed_seq, created_at, updated_at,
+	display_name, locale, phone, phone_verified, delete_at`
 
 func scanUser(r scanner) (u account.User, err error) {
-	var verified, created, updated int64
-	err = r.Scan(&u.ID, &u.Username, &u.UsernameNorm, &u.Email, &u.EmailNorm, &verified, &u.Status, &u.Plan, &u.KilledSeq, &created, &updated)
+	var verified, created, updated, phoneVerified, deleted int64
+	err = r.Scan(&u.ID, &u.Username, &u.UsernameNorm, &u.Email, &u.EmailNorm, &verified, &u.Status, &u.Plan, &u.KilledSeq, &created, &updated,
+		&u.DisplayName, &u.Locale, &u.Phone, &phoneVerified, &deleted)
 	u.EmailVerified, u.CreatedAt, u.UpdatedAt = verified != 0, at(created), at(updated)
+	u.PhoneVerified, u.DeleteAt = phoneVerified != 0, at(deleted)
 	return u, err
 }
 
 func (s users) Create(ctx context.Context, u account.User) error {
-	n, err := s.exec(ctx, `INSERT INTO sallyport_users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
-		u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, flag(u.EmailVerified), string(u.Status), u.Plan, u.KilledSeq, ms(u.CreatedAt), ms(u.UpdatedAt))
+	n, err := s.exec(ctx, `INSERT INTO sallyport_users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
+		u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, flag(u.EmailVerified), string(u.Status), u.Plan, u.KilledSeq, ms(u.CreatedAt), ms(u.UpdatedAt),
+		u.DisplayName, u.Locale, u.Phone, flag(u.PhoneVerified), ms(u.DeleteAt))
 	if err == nil && n == 0 {
 		err = account.ErrTaken
 	}
@@ -62,6 +66,28 @@ func (s users) SetStatus(ctx context.Context, id string, status account.Status, 
 func (s users) SetPlan(ctx context.Context, id, plan string, now time.Time) error {
 	n, err := s.exec(ctx, `UPDATE sallyport_users SET plan = $2, updated_at = $3 WHERE id = $1`, id, plan, ms(now))
 	return missing(n, err, account.ErrNotFound)
+}
+
+// SetProfile changes no row if the address is another's: a statement that broke the
+// index would end the transaction.
+func (s users) SetProfile(ctx context.Context, u account.User) error {
+	n, err := s.exec(ctx, `UPDATE sallyport_users SET email = $2, email_norm = $3, email_verified = $4, display_name = $5, locale = $6,
+		phone = $7, phone_verified = $8, delete_at = $9, updated_at = $10
+		WHERE id = $1 AND ($4 = 0 OR $3 = '' OR NOT EXISTS
+			(SELECT 1 FROM sallyport_users o WHERE o.email_norm = $3 AND o.email_verified = 1 AND o.email_norm <> '' AND o.id <> $1))`,
+		u.ID, u.Email, u.EmailNorm, flag(u.EmailVerified), u.DisplayName, u.Locale, u.Phone, flag(u.PhoneVerified), ms(u.DeleteAt), ms(u.UpdatedAt))
+	if err != nil || n > 0 {
+		return err
+	}
+	if _, err := s.ByID(ctx, u.ID); err != nil {
+		return err
+	}
+	return account.ErrTaken
+}
+
+func (s users) Leaving(ctx context.Context, now time.Time, limit int) ([]account.User, error) {
+	return list(ctx, s.db, scanUser, `SELECT `+userColumns+` FROM sallyport_users
+		WHERE delete_at > 0 AND delete_at <= $1 ORDER BY delete_at LIMIT $2`, ms(now), int64(limit))
 }
 
 func (s users) SetKilledSeq(ctx context.Context, id string, seq int64) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -40,6 +41,13 @@ func JSON(w http.ResponseWriter, status int, v any) error {
 func Done(w http.ResponseWriter) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// See answers a form with 303 to the next page.
+func See(w http.ResponseWriter, r *http.Request, target string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target, http.StatusSeeOther)
 	return nil
 }
 
@@ -73,7 +81,7 @@ func Problem(err error) error {
 		return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: sentence(e.Error()), Extra: map[string]any{"member": e.Member}}
 	}
 	if e, ok := errors.AsType[*password.WeakError](err); ok {
-		return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: map[string]any{"reason": string(e.Reason)}}
+		return weak(e)
 	}
 	if e, ok := errors.AsType[*account.LimitError](err); ok {
 		return retry(http.StatusTooManyRequests, "rate_limited", "Too many attempts failed. Wait "+inWords(e.Wait)+", then try again.", e.Wait)
@@ -88,6 +96,12 @@ func Problem(err error) error {
 		return sallyport.Unauthenticated("invalid_credentials", "User name or password is wrong.")
 	case errors.Is(err, account.ErrInvalidToken):
 		return sallyport.Unauthenticated("invalid_token", "The refresh token is not valid, or no longer. Sign in again.")
+	case errors.Is(err, account.ErrTicket):
+		return sallyport.Unauthenticated("invalid_token", "This sign-in has expired. Begin anew.")
+	case errors.Is(err, account.ErrWrongCode):
+		p := sallyport.Unauthenticated("invalid_credentials", "That was not right. Try again.")
+		p.Extra = map[string]any{"reason": "factor"}
+		return p
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastAdmin):
@@ -98,6 +112,8 @@ func Problem(err error) error {
 		return sallyport.Forbidden("forbidden", "This invitation is for an address that is not yours, or that you have not verified.")
 	case errors.Is(err, org.ErrTaken):
 		return conflict("conflict", "Another organization has this slug. Choose another.")
+	case errors.Is(err, clientcert.ErrTaken):
+		return conflict("conflict", "This name of certificates stands for somebody already. Remove that first.")
 	case errors.Is(err, org.ErrNotMember):
 		return conflict("conflict", "This needs a member of the organization.")
 	case errors.Is(err, org.ErrNoInvitation):
@@ -110,12 +126,20 @@ func Problem(err error) error {
 		return Invalid(sentence(err.Error()))
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
-	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound),
+	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound), errors.Is(err, clientcert.ErrNotFound),
 		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
 		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err
+}
+
+func weak(e *password.WeakError) *sallyport.Problem {
+	extra := map[string]any{"reason": string(e.Reason)}
+	if e.Limit > 0 {
+		extra["limit"] = e.Limit
+	}
+	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
 }
 
 func conflict(code, detail string) *sallyport.Problem {

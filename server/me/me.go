@@ -218,5 +218,5 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 			Device: shown.Device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
 		})
 	}
-	return h.Pages.Show(w, "account", page)
+	return h.Pages.Show(w, r, "account", page)
 }

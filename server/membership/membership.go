@@ -77,7 +77,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return exchange.Problem(err)
 	case exchange.IsForm(r):
-		return see(w, r, exchange.ReturnTo(in.ReturnTo, h.Home))
+		return exchange.See(w, r, exchange.ReturnTo(in.ReturnTo, h.Home))
 	}
 	return exchange.Done(w)
 }
@@ -90,7 +90,7 @@ func (h *Handler) invitation(w http.ResponseWriter, r *http.Request) error {
 		return exchange.Problem(err)
 	}
 	if sallyport.Navigation(r) {
-		return h.Pages.Show(w, "invitation", web.Invitation{Organization: to.Name, Role: inv.Role, ExpiresAt: inv.ExpiresAt})
+		return h.Pages.Show(w, r, "invitation", web.Invitation{Organization: to.Name, Role: inv.Role, ExpiresAt: inv.ExpiresAt})
 	}
 	return exchange.JSON(w, http.StatusOK, shown.NewOffer(inv, to))
 }
@@ -107,13 +107,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return exchange.Problem(err)
 	case exchange.IsForm(r):
-		return see(w, r, h.Home)
+		return exchange.See(w, r, h.Home)
 	}
 	return exchange.JSON(w, http.StatusOK, shown.NewMembership(m, p.Org))
-}
-
-func see(w http.ResponseWriter, r *http.Request, target string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target, http.StatusSeeOther)
-	return nil
 }

@@ -156,6 +156,51 @@ var sessions = group{
 	},
 }
 
+var certificates = group{
+	tag:  "certificates",
+	says: "Client certificates that are a credential of a user: those with a name that is mapped, from a CA that counts. Nobody can map one to a user who holds more than they do.",
+	operations: []operation{
+		{
+			route: "GET {base}/admin/api/users/{id}/certificates", id: "certificates", summary: "List the certificates of a user",
+			answers: []answer{shows(200, pageOf(ref("Certificate")), "All of them.")},
+			refuses: []refusal{notFound},
+		},
+		{
+			route: "POST {base}/admin/api/users/{id}/certificates", id: "addCertificate", summary: "Map a certificate to a user",
+			says: "Either by a name that certificates have, of some `kind`, or this very `certificate`.",
+			body: read(body(
+				may("kind", ref("CertificateKind")),
+				may("value", text.says("As in the certificate: `spiffe://example.org/billing`, `robot.example.org`, `CN=robot,O=Example`, 64 hexadecimal digits.")),
+				may("certificate", text.says("In PEM, in place of kind and value. It is mapped by its fingerprint, until it expires.")),
+				may("name", text.says("For people.")),
+				may("service", boolean.or(false).says("A program that acts for itself, with the roles of the account: its principal is a service.")),
+				may("expires_at", moment.orNull()),
+			)),
+			answers: []answer{shows(201, ref("Certificate"), "It is a credential from now on.")},
+			refuses: []refusal{notFound, conflict},
+		},
+		{
+			route: "DELETE {base}/admin/api/users/{id}/certificates/{certificate}", id: "removeCertificate", summary: "End a mapping",
+			answers: []answer{done("It is no credential any more, on any node.")},
+			refuses: []refusal{notFound},
+		},
+	},
+	schemas: ordered[schema]{
+		{"CertificateKind", oneOf("spiffe", "dns", "subject", "fingerprint")},
+		{"Certificate", object(
+			must("id", text),
+			must("user", text),
+			must("kind", ref("CertificateKind")),
+			must("value", text),
+			may("name", text),
+			must("service", boolean),
+			must("created_at", moment),
+			must("expires_at", moment.orNull()),
+			must("last_used_at", moment.orNull()),
+		)},
+	},
+}
+
 var signingKeys = group{
 	tag:  "keys",
 	says: "The keys that sign access tokens.",

@@ -110,10 +110,12 @@ const (
 	byToken   = "bearer"
 	byKey     = "apiKey"
 	byRefresh = "refreshCookie"
+
+	byCertificate = "certificate"
 )
 
 // anyCredential is what a door takes unless it says otherwise.
-var anyCredential = []security{{bySession: {}}, {byToken: {}}, {byKey: {}}}
+var anyCredential = []security{{bySession: {}}, {byToken: {}}, {byKey: {}}, {byCertificate: {}}}
 
 // Patterns yields the patterns of all routes that are described, also of those
 // that a server may be configured not to have. base is the prefix of our paths.
@@ -185,6 +187,7 @@ func (h *Handler) schemes() ordered[scheme] {
 		{bySession, scheme{Type: "apiKey", In: "cookie", Name: h.SessionCookie, Description: "A signed-in browser."}},
 		{byToken, scheme{Type: "http", Scheme: "bearer", Description: "An access token or an API key."}},
 		{byKey, scheme{Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key."}},
+		{byCertificate, scheme{Type: "mutualTLS", Description: "A client certificate that is mapped to a user. It counts where nothing else is offered."}},
 		{byRefresh, scheme{Type: "apiKey", In: "cookie", Name: h.RefreshCookie, Description: "A refresh token, sent to one path only."}},
 	}
 }

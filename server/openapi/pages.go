@@ -14,6 +14,20 @@ var pages = group{
 			answers: []answer{page("The page.")},
 		},
 		{
+			route: "GET {base}/mfa", id: "secondFactorPage", summary: "Page for the second step of a sign-in",
+			query:   []parameter{optional("method", text.says("Way to do it."))},
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/step-up", id: "stepUpPage", summary: "Page to confirm who you are",
+			query: []parameter{
+				optional("return_to", text.says("Path to go on with.")),
+				optional("method", text.says("Way to do it.")),
+				optional("acr", text.says("Level that is asked for.")),
+			},
+			answers: []answer{page("The page.")},
+		},
+		{
 			route: "GET {base}/register", id: "registerPage", summary: "Registration page",
 			query:   []parameter{optional("return_to", text.says("Path to go on with."))},
 			answers: []answer{page("The page.")},
@@ -45,6 +59,16 @@ var running = group{
 		{
 			route: "GET {base}/openapi.json", id: "openapi", summary: "This description",
 			answers: []answer{shows(200, free, "An OpenAPI 3.1 document.").with("ETag", "Of this version.")},
+		},
+		{
+			route: "GET {base}/dev/mail", id: "devMail", summary: "Messages that wait",
+			says: "Only on loopback, while no mail server or no gateway for text messages is set up, and only from the same machine: " +
+				"what they hold opens accounts.",
+			query: []parameter{optional("to", text.says("Only those to this address or number."))},
+			answers: []answer{shows(200, object(must("items", listOf(object(
+				must("id", text), must("channel", oneOf("email", "sms")), must("kind", text), must("to", text), must("lang", text),
+				must("subject", text), must("text", text), may("link", text), may("code", text), must("created_at", moment), must("expires_at", moment),
+			)))), "Newest first.").orPage()},
 		},
 		{
 			route: "GET /healthz", id: "health", summary: "Does the process live?",

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 )
@@ -66,6 +67,27 @@ type APIKey struct {
 // empty.
 func NewAPIKey(k apikey.Key, plain string) APIKey {
 	return APIKey{k.ID, plain, k.Name, k.Org, List(k.Scopes), k.Last4, k.CreatedAt.UTC(), Moment(k.ExpiresAt), Moment(k.LastUsedAt)}
+}
+
+// A Certificate is how a name of client certificates is shown.
+type Certificate struct {
+	ID         string     `json:"id"`
+	User       string     `json:"user"`
+	Kind       string     `json:"kind"`
+	Value      string     `json:"value"`
+	Name       string     `json:"name,omitempty"`
+	Service    bool       `json:"service"` // a program that acts for itself
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+// NewCertificate shows m.
+func NewCertificate(m clientcert.Mapping) Certificate {
+	return Certificate{
+		m.ID, m.Owner, string(m.Name.Kind), m.Name.Value, m.Label, m.Service,
+		m.CreatedAt.UTC(), Moment(m.ExpiresAt), Moment(m.LastUsedAt),
+	}
 }
 
 // A SigningKey is how a signing key is shown: its public half.

@@ -1,54 +1,82 @@
-// Package web renders the pages: sign-in, registration, set-up, account,
-// invitation, errors.
-// They are made on the server and work without JavaScript.
+// Package web renders the pages. They are made on the server and work without
+// JavaScript.
+//
+// To add a page NAME with the words of an AREA of your own:
+//
+//   - templates/NAME.html defines "title" and "main", and "shape" if it is not the
+//     narrow card; it says {{.T "AREA.KEY"}}, never words, and .Data is what the
+//     handler gave. Parts that several pages share are in templates/parts.
+//   - locales/en/AREA.json and locales/de/AREA.json hold the words: KEY to "words with
+//     {name}", or to {"one": …, "other": …} for a {count}. The key problem_CODE is what
+//     a problem with that code says, problem_CODE_REASON the same for a member "reason"
+//     or "member" of it. German says Sie.
+//   - The handler answers [Pages.Show], and [Pages.Failed] with the same data if the
+//     form is refused: the page shows the problem at its top. A field has {{.Mark "NAME"}} among its
+//     attributes, and its name as its id, in case the problem is about it.
+//   - A page of the account has three more lines, and one in account.go: see there.
+//   - ts/NAME.ts, if it must be, is bundled into assets/NAME.js (npm run build, in e2e)
+//     and asked for by {{define "scripts"}}<script type="module" src="{{.Script "NAME"}}"></script>{{end}}.
+//     Its words stand in data attributes of the page. ts/lib holds what scripts share.
+//   - What was done is said on the next page: redirect to it with ?done=CODE, and give
+//     a catalog the key done_CODE.
+//
+// Tests find what is missing in either language, and words in a template.
 package web
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 )
 
-//go:embed templates assets
-var files embed.FS
-
-// style is the one style sheet. Its name changes with its content, so that
-// browsers keep it for ever.
-var style, styleName = func() ([]byte, string) {
-	css, err := files.ReadFile("assets/style.css")
-	if err != nil {
-		panic(err) // embedded by the line above
-	}
-	sum := sha256.Sum256(css)
-	return css, "style-" + hex.EncodeToString(sum[:6]) + ".css"
-}()
+// A Config says what all pages have in common.
+type Config struct {
+	Base        string // prefix of all paths: "/auth"
+	Service     string // name that people see
+	PasswordMin int    // characters that a password needs
+	Secure      bool   // people come by https
+	Help        string // where a person finds help; "" = nowhere
+	Theme       Theme
+}
 
 // Pages renders pages. Make one with [New]; it is safe for concurrent use.
 type Pages struct {
-	base, service string
-	secure        bool
-	pages         map[string]*template.Template
+	config  Config
+	pages   map[string]*template.Template
+	locales map[string]*locale
+	assets  *assets
+	routes  *sallyport.Routes // where they are mounted
 }
 
-// New reads the templates. base is the prefix of all paths ("/auth"), service the
-// name that people see, minimum the characters that a password needs, and secure
-// says that people come by https.
-func New(base, service string, minimum int, secure bool) (*Pages, error) {
-	p := &Pages{base, service, secure, map[string]*template.Template{}}
-	for _, name := range []string{"login", "register", "setup", "account", "invitation", "problem"} {
-		t, err := template.New("layout.html").Funcs(template.FuncMap{
-			"ago": ago, "minimum": func() int { return minimum },
-		}).ParseFS(files, "templates/layout.html", "templates/person.html", "templates/"+name+".html")
+// New reads templates, words and assets.
+func New(c Config) (*Pages, error) {
+	p := &Pages{config: c, pages: map[string]*template.Template{}}
+	var err error
+	if p.locales, err = readLocales(files); err != nil {
+		return nil, err
+	}
+	if p.assets, err = readAssets(files, c.Base+"/assets/", &c.Theme); err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range names {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if name == "layout" {
+			continue
+		}
+		t, err := template.New("layout.html").ParseFS(files, "templates/layout.html", "templates/parts/*.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)
 		}
@@ -57,76 +85,22 @@ func New(base, service string, minimum int, secure bool) (*Pages, error) {
 	return p, nil
 }
 
-// A Form is what a page with a form shows: what was typed before, except
-// passwords, and what went wrong.
-type Form struct {
-	Identifier string
-	Email      string
-	ReturnTo   string
-	Error      string
-	SignedOut  bool
-	StepUp     bool
-	Closed     bool // nobody can register by themselves
-}
-
-// An Account is what the account page shows.
-type Account struct {
-	Username string
-	Email    string
-	Roles    []string
-	Sessions []Session
-
-	Organizations []Organization // that the person is a member of
-}
-
-// An Organization is one line of the account page.
-type Organization struct {
-	ID      string
-	Name    string
-	Current bool // the session acts in it
-}
-
-// An Invitation is what the page of an invitation shows.
-type Invitation struct {
-	Organization string // its name
-	Role         string // "" = none
-	ExpiresAt    time.Time
-}
-
-// A Session is one line of the account page.
-type Session struct {
-	Device   string
-	Address  string
-	LastSeen time.Time
-	Current  bool
-}
-
-type view struct {
-	Base, Service, Style string
-	Data                 any
-}
-
 // Mount registers what the pages need beside themselves.
 func (p *Pages) Mount(rt *sallyport.Routes) {
-	rt.Func("GET "+p.base+"/assets/"+styleName, sallyport.Public().NoCookie(), func(w http.ResponseWriter, r *http.Request) error {
-		h := w.Header()
-		h.Set("Content-Type", "text/css; charset=utf-8")
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-		h.Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(style))
-		return nil
-	})
+	p.routes = rt
+	rt.Func("GET "+p.config.Base+"/assets/{name}", sallyport.Public().NoCookie(), p.assets.serve)
 }
 
-// Show answers 200 with a page.
-func (p *Pages) Show(w http.ResponseWriter, page string, data any) error {
-	return p.render(w, http.StatusOK, page, data)
+// Show answers 200 with a page. Its forms lead to this server only; formsTo names other
+// origins that they may lead to, or be redirected to.
+func (p *Pages) Show(w http.ResponseWriter, r *http.Request, page string, data any, formsTo ...string) error {
+	return p.render(w, r, http.StatusOK, page, data, nil, formsTo)
 }
 
 // Failed answers a page with its form again, with what was typed and what to do
 // about it; a program, and what nobody can explain, gets the error. A form that
 // was refused for what it says is 422; other refusals keep their status.
-func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, page string, err error, f Form) error {
+func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, page string, err error, data any) error {
 	err = exchange.Problem(err)
 	problem, ok := errors.AsType[*sallyport.Problem](err)
 	if !ok || !exchange.IsForm(r) {
@@ -139,38 +113,39 @@ func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, page string, err 
 	if problem.Status == http.StatusTooManyRequests || problem.Status >= 500 {
 		status = problem.Status
 	}
-	f.Error = problem.Detail
-	return p.render(w, status, page, f)
+	return p.render(w, r, status, page, data, problem, nil)
 }
 
 // Problem shows a problem to a browser: see [sallyport.Gate].
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, problem *sallyport.Problem) {
-	shown := struct {
-		*sallyport.Problem
-		Name string
-	}{problem, cmp.Or(problem.Title, http.StatusText(problem.Status))}
-	if err := p.render(w, problem.Status, "problem", shown); err != nil {
+	if err := p.render(w, r, problem.Status, "problem", problem, nil, nil); err != nil {
 		http.Error(w, problem.Detail, problem.Status)
 	}
 }
 
 // csp allows our own files and nothing else: no inline script or style, no frame
 // around us, no form that leads elsewhere.
-const csp = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
-func (p *Pages) render(w http.ResponseWriter, status int, page string, data any) error {
+func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, page string, data any, problem *sallyport.Problem, formsTo []string) error {
+	t, ok := p.pages[page]
+	if !ok {
+		return fmt.Errorf("there is no page %q", page)
+	}
+	v := p.view(w, r, data, problem)
 	var b bytes.Buffer
-	err := p.pages[page].Execute(&b, view{p.base, p.service, p.base + "/assets/" + styleName, data})
-	if err != nil {
+	if err := t.Execute(&b, v); err != nil {
 		return fmt.Errorf("rendering page %s: %w", page, err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", csp)
+	h.Set("Content-Language", v.Lang())
+	h.Set("Content-Security-Policy", strings.Join(append([]string{csp}, formsTo...), " "))
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if p.secure {
+	if p.config.Secure {
 		h.Set("Strict-Transport-Security", "max-age=63072000")
 	}
 	w.WriteHeader(status)
@@ -178,16 +153,26 @@ func (p *Pages) render(w http.ResponseWriter, status int, page string, data any)
 	return nil
 }
 
-// ago says how long ago t was, as a person would.
-func ago(t time.Time) string {
-	switch d := time.Since(t); {
-	case d < 2*time.Minute:
-		return "just now"
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(d.Hours()))
-	default:
-		return t.UTC().Format("2 January 2006")
+// Locale returns the language of r's person, such as "de".
+func (p *Pages) Locale(r *http.Request) string {
+	chosen := ""
+	if c, err := r.Cookie(localeCookie); err == nil {
+		chosen = c.Value
 	}
+	return choose(r, chosen)
+}
+
+// localeCookie holds the language that somebody chose. It says nothing else.
+const localeCookie = "sallyport-locale"
+
+// Remember lets this browser keep a language. "" forgets it.
+func (p *Pages) Remember(w http.ResponseWriter, language string) {
+	c := &http.Cookie{
+		Name: localeCookie, Value: language, Path: p.config.Base, Expires: time.Now().AddDate(1, 0, 0),
+		Secure: p.config.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if language == "" {
+		c.MaxAge, c.Expires = -1, time.Time{}
+	}
+	http.SetCookie(w, c)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/importer"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/ssf"
@@ -80,11 +82,17 @@ func (x *tx) sweep(now time.Time, limit int) int {
 	return each(x.sessionExpiry.expired(now, limit), sessions{x}.remove) +
 		each(x.familyExpiry.expired(now, limit), families{x}.remove) +
 		each(x.keyExpiry.expired(now, limit), apiKeys{x}.remove) +
+		each(x.deviceExpiry.expired(now, limit), devices{x}.remove) +
+		each(x.certificateExpiry.expired(now, limit), certificates{x}.remove) +
 		each(x.failureBy.expired(now, limit), failures{x}.remove) +
 		each(x.invitationExpiry.expired(now, limit), invitations{x}.remove) +
+		each(x.oneTimeExpiry.expired(now, limit), oneTimeTokens{x}.remove) +
 		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
 		each(x.factorWaiting.expired(now.Add(-otp.PendingLife), limit), factors{x}.drop) +
+		each(x.spentExpiry.expired(now, limit), identities{x}.forget) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
+		each(x.messageExpiry.expired(now.Add(-outbox.Retention), limit), outboxMessages{x}.remove) +
+		each(x.importUpdated.expired(now.Add(-importer.Retention), limit), imports{x}.remove) +
 		each(signals{x}.done(now.Add(-ssf.Retention), limit), signals{x}.remove) +
 		each(x.entryExpiry.expired(now, limit), revocations{x}.prune)
 }

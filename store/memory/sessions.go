@@ -85,6 +85,20 @@ func (x sessions) Rotate(_ context.Context, id string, newHash []byte, p revoke.
 	return nil
 }
 
+func (x sessions) Elevate(ctx context.Context, id string, newHash []byte, p revoke.Position, authTime time.Time, amr []string, aal int) error {
+	if err := x.write(amr...); err != nil {
+		return fmt.Errorf("elevating session: %w", err)
+	}
+	if err := x.Rotate(ctx, id, newHash, p, authTime); err != nil {
+		return err
+	}
+	s, _ := x.state.sessions.get(id)
+	c := *s
+	c.AMR, c.AAL = slices.Clone(amr), aal
+	x.state.sessions.put(id, &c)
+	return nil
+}
+
 func (x sessions) SetOrg(_ context.Context, id, org string) error {
 	if err := x.write(org); err != nil {
 		return fmt.Errorf("setting organization: %w", err)

@@ -8,10 +8,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -27,7 +33,8 @@ import (
 type state struct {
 	users      tree[*account.User]
 	byUsername tree[string]
-	byEmail    index // members are the rank of email, then the id
+	leaving    expiry // by the time of deletion
+	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
 
 	sessions          tree[*session.Session]
@@ -43,6 +50,10 @@ type state struct {
 	keys       tree[*apikey.Key]
 	keysByUser index
 	keyExpiry  expiry
+
+	passkeys            tree[*passkey.Passkey]
+	passkeyByCredential tree[string]
+	passkeysByUser      index
 
 	roles     tree[*authz.Role]
 	assigned  index // by subject; members are pairs of organization and role
@@ -67,10 +78,34 @@ type state struct {
 	invitationsTo    index // by organization
 	invitationExpiry expiry
 
+	certificates      tree[*clientcert.Mapping]
+	certificateByName tree[string]
+	certificatesOf    index // by owner
+	certificateExpiry expiry
+
+	devices       tree[*device.Device]
+	deviceByHash  tree[string] // by hash, then user
+	devicesOf     index        // by user
+	deviceExpiry  expiry
+	oneTime       tree[*onetime.Token]
+	byOneTimeHash tree[string]
+	oneTimeByUser index
+	oneTimeExpiry expiry
+	messages      tree[*outbox.Message]
+	messageExpiry expiry
 	factors       tree[*otp.Factor]
 	factorsOf     index              // by user
 	factorWaiting expiry             // by the time when they were made
 	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
+
+	identities   tree[*account.Identity]
+	bySubject    tree[string]    // by pair of issuer and subject
+	identitiesOf index           // by user
+	spent        tree[time.Time] // answers of providers, by hash: until when that is known
+	spentExpiry  expiry
+
+	imports       tree[*importer.Checkpoint]
+	importUpdated expiry // by the time of the last change
 
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
@@ -117,6 +152,7 @@ func bind(x *tx) account.Tx {
 		Sessions:    sessions{x},
 		Families:    families{x},
 		APIKeys:     apiKeys{x},
+		Passkeys:    passkeys{x},
 		Roles:       roles{x},
 		Grants:      grants{x},
 		Versions:    versions{x},
@@ -124,6 +160,7 @@ func bind(x *tx) account.Tx {
 		Keys:        signingKeys{x},
 		Failures:    failures{x},
 		Audit:       auditLog{x},
+		OneTime:     oneTimeTokens{x},
 		Log:         revocations{x},
 		Secrets:     secrets{x},
 
@@ -131,8 +168,14 @@ func bind(x *tx) account.Tx {
 		Members:       members{x},
 		Invitations:   invitations{x},
 
-		Factors:  factors{x},
-		Recovery: recoveryCodes{x},
+		Certificates: certificates{x},
+		Devices:      devices{x},
+		Outbox:       outboxMessages{x},
+		Factors:      factors{x},
+		Recovery:     recoveryCodes{x},
+		Imports:      imports{x},
+
+		Identities: identities{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

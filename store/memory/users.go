@@ -12,7 +12,7 @@ import (
 type users struct{ *tx }
 
 func (x users) Create(_ context.Context, u account.User) error {
-	if err := x.write(u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, string(u.Status), u.Plan); err != nil {
+	if err := x.write(u.ID, u.Username, u.UsernameNorm, u.Email, u.EmailNorm, string(u.Status), u.Plan, u.DisplayName, u.Locale, u.Phone); err != nil {
 		return fmt.Errorf("creating user: %w", err)
 	}
 	if x.state.users.has(u.ID) {
@@ -21,8 +21,11 @@ func (x users) Create(_ context.Context, u account.User) error {
 	if u.UsernameNorm != "" && x.byUsername.has(u.UsernameNorm) || u.EmailVerified && x.verified(u.EmailNorm) {
 		return account.ErrTaken
 	}
-	u.CreatedAt, u.UpdatedAt = ms(u.CreatedAt), ms(u.UpdatedAt)
+	u.CreatedAt, u.UpdatedAt, u.DeleteAt = ms(u.CreatedAt), ms(u.UpdatedAt), ms(u.DeleteAt)
 	x.state.users.put(u.ID, &u)
+	if !u.DeleteAt.IsZero() {
+		x.leaving.add(u.DeleteAt, u.ID)
+	}
 	if u.UsernameNorm != "" {
 		x.byUsername.put(u.UsernameNorm, u.ID)
 	}
@@ -94,6 +97,46 @@ func (x users) SetPlan(_ context.Context, id, plan string, now time.Time) error 
 	return x.change(id, func(u *account.User) { u.Plan, u.UpdatedAt = plan, ms(now) })
 }
 
+func (x users) SetProfile(_ context.Context, p account.User) error {
+	if err := x.write(p.Email, p.EmailNorm, p.DisplayName, p.Locale, p.Phone); err != nil {
+		return fmt.Errorf("setting profile: %w", err)
+	}
+	old, ok := x.state.users.get(p.ID)
+	if !ok {
+		return account.ErrNotFound
+	}
+	if p.EmailVerified && p.EmailNorm != "" && x.verified(p.EmailNorm) && !(old.EmailVerified && old.EmailNorm == p.EmailNorm) {
+		return account.ErrTaken
+	}
+	if old.EmailNorm != "" {
+		x.byEmail.drop(old.EmailNorm, emailMember(old))
+	}
+	if !old.DeleteAt.IsZero() {
+		x.leaving.drop(old.DeleteAt, p.ID)
+	}
+	err := x.change(p.ID, func(u *account.User) {
+		u.Email, u.EmailNorm, u.EmailVerified = p.Email, p.EmailNorm, p.EmailVerified
+		u.DisplayName, u.Locale, u.Phone, u.PhoneVerified = p.DisplayName, p.Locale, p.Phone, p.PhoneVerified
+		u.DeleteAt, u.UpdatedAt = ms(p.DeleteAt), ms(p.UpdatedAt)
+	})
+	u, _ := x.state.users.get(p.ID)
+	if u.EmailNorm != "" {
+		x.byEmail.add(u.EmailNorm, emailMember(u))
+	}
+	if !u.DeleteAt.IsZero() {
+		x.leaving.add(u.DeleteAt, u.ID)
+	}
+	return err
+}
+
+func (x users) Leaving(_ context.Context, now time.Time, limit int) (all []account.User, err error) {
+	for _, id := range x.leaving.expired(now, limit) {
+		u, _ := x.state.users.get(id)
+		all = append(all, *u)
+	}
+	return all, nil
+}
+
 func (x users) SetKilledSeq(_ context.Context, id string, seq int64) error {
 	if err := x.write(); err != nil {
 		return fmt.Errorf("setting position: %w", err)
@@ -124,6 +167,9 @@ func (x users) Delete(_ context.Context, id string) error {
 	x.state.users.remove(id)
 	x.byUsername.remove(u.UsernameNorm)
 	x.byEmail.drop(u.EmailNorm, emailMember(u))
+	if !u.DeleteAt.IsZero() {
+		x.leaving.drop(u.DeleteAt, id)
+	}
 	x.passwords.remove(id)
 	return nil
 }

@@ -6,10 +6,15 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -107,6 +112,25 @@ func (c *check) key(name, owner string, change ...func(*apikey.Key)) apikey.Key 
 	return k
 }
 
+// newPasskey returns a passkey "pky_<name>" with the credential id hash(name).
+func (c *check) newPasskey(name, user string) passkey.Passkey {
+	return passkey.Passkey{
+		ID: "pky_" + name, User: user, Handle: []byte(user), CredentialID: hash(name), PublicKey: []byte{0xa5, 0, 1, 0xff},
+		Transports: []string{"internal"}, Name: name, CreatedAt: c.now,
+	}
+}
+
+// passkey creates newPasskey(name, user), as changed.
+func (c *check) passkey(name, user string, change ...func(*passkey.Passkey)) passkey.Passkey {
+	c.Helper()
+	k := c.newPasskey(name, user)
+	for _, f := range change {
+		f(&k)
+	}
+	c.update(func(tx account.Tx) error { return tx.Passkeys.Create(c.Context(), k) })
+	return k
+}
+
 // newSigningKey returns an active key for every audience.
 func (c *check) newSigningKey(kid string) token.StoredKey {
 	return token.StoredKey{
@@ -129,12 +153,17 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	user := "usr_" + name
 	key := c.newKey(name, user)
 	key.ExpiresAt = c.now.Add(time.Hour)
+	mapping := c.newMapping(name, user)
+	mapping.ExpiresAt = c.now.Add(time.Hour)
 	return inOrder(
 		func() error { return tx.Users.Create(ctx, c.newUser(name)) },
 		func() error { return tx.Credentials.SetPassword(ctx, user, "$phc$"+name, c.now) },
 		func() error { return tx.Families.Create(ctx, c.newFamily(name, user)) },
 		func() error { return tx.Sessions.Create(ctx, c.newSession(name, user)) },
 		func() error { return tx.APIKeys.Create(ctx, key) },
+		func() error { return tx.Certificates.Create(ctx, mapping) },
+		func() error { return tx.Devices.Create(ctx, c.newDevice(name, user)) },
+		func() error { return tx.Passkeys.Create(ctx, c.newPasskey(name, user)) },
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"post:read"}}) },
 		func() error { _, err := tx.Roles.Assign(ctx, user, name, ""); return err },
 		func() error {
@@ -155,8 +184,16 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
+		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
+		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
+		func() error { return tx.Imports.Put(ctx, c.newCheckpoint("imp_"+name)) },
+		func() error { return tx.Identities.Create(ctx, c.newIdentity(name, user)) },
+		func() error {
+			_, err := tx.Identities.Spend(ctx, hash(name), c.now.Add(time.Hour))
+			return err
+		},
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -178,9 +215,25 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 	)
 }
 
-// expiring is how many rows of everything Sweep finds in the end: session,
-// family, API key, failures, grant, decision, invitation, factor, signal, entry of the log.
-const expiring = 10
+// expiring is how many rows of everything Sweep finds in the end.
+var expiring = len([]string{
+	"session",
+	"family",
+	"API key",
+	"certificate",
+	"device",
+	"failures",
+	"grant",
+	"decision",
+	"invitation",
+	"one-time token",
+	"message",
+	"factor",
+	"import",
+	"used answer of a provider",
+	"signal",
+	"entry of the log",
+})
 
 // inOrder runs steps up to the first error.
 func inOrder(steps ...func() error) error {
@@ -199,15 +252,25 @@ type census struct {
 	Sessions []session.Session
 	Family   token.Rotated
 	APIKeys  []apikey.Key
+
+	Certificates []clientcert.Mapping
+	Devices      []device.Device
+
+	Passkeys []passkey.Passkey
 	Roles    []authz.Role
 	Assigned []string
 
 	Organizations []org.Organization
 	Members       []org.Member
 	Invitations   []org.Invitation
+	OneTime       string
 
-	Factors []otp.Factor
-	Codes   int
+	Messages []outbox.Message
+	Factors  []otp.Factor
+	Codes    int
+	Import   string
+
+	Identities []account.Identity
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -234,8 +297,12 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.Sessions, err = tx.Sessions.List(ctx, user); return },
 			func() (err error) { n.Family, err = tx.Families.Rotate(ctx, r); return },
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
+			func() (err error) { n.Devices, err = tx.Devices.List(ctx, user); return },
+			func() (err error) { n.Certificates, err = tx.Certificates.List(ctx, user); return },
+			func() (err error) { n.Passkeys, err = tx.Passkeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },
 			func() (err error) { n.Assigned, err = tx.Roles.Assigned(ctx, user, ""); return },
+			func() (err error) { n.Messages, err = tx.Outbox.Waiting(ctx, 100); return },
 			func() (err error) { n.Grants, err = tx.Grants.List(ctx, authz.GrantFilter{}, c.now); return },
 			func() (err error) { n.Versions, err = tx.Versions.History(ctx, 0, 100); return },
 			func() error {
@@ -249,8 +316,21 @@ func (c *check) census(name string) (n census) {
 				n.Invitations, err = tx.Invitations.Pending(ctx, "org_"+name, c.now, "", 0)
 				return
 			},
+			func() error {
+				t, err := tx.OneTime.Newest(ctx, user, "ticket")
+				if n.OneTime = t.ID; err == onetime.ErrNotFound {
+					err = nil
+				}
+				return err
+			},
 			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
 			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
+			func() error {
+				p, err := tx.Imports.Unfinished(ctx, "users.jsonl", "jsonl")
+				n.Import = p.ID
+				return err
+			},
+			func() (err error) { n.Identities, err = tx.Identities.Of(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

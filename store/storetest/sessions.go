@@ -111,6 +111,26 @@ var sessions = []promise{
 		equal(c, "the other session", c.sessionByID("ses_2"), other)
 	}},
 
+	{"Elevate is Rotate that also says what was proved", func(c *check) {
+		want := c.session("1", "usr_ann")
+		want.TokenHash, want.Position, want.AuthTime = hash("new"), revoke.Position{Log: "log_1", Seq: 9}, c.now.Add(time.Minute)
+		want.AMR, want.AAL = []string{"pwd", "otp", "mfa"}, 2
+		c.update(func(tx account.Tx) error {
+			return tx.Sessions.Elevate(c.Context(), "ses_1", hash("new"), want.Position, want.AuthTime, want.AMR, want.AAL)
+		})
+		equal(c, "session", get(c, func(tx account.Tx) (session.Session, error) {
+			return tx.Sessions.ByTokenHash(c.Context(), hash("new"))
+		}), want)
+		for _, f := range []func(account.Tx) error{
+			func(tx account.Tx) error { _, err := tx.Sessions.ByTokenHash(c.Context(), hash("1")); return err },
+			func(tx account.Tx) error {
+				return tx.Sessions.Elevate(c.Context(), "ses_2", hash("2"), want.Position, c.now, nil, 1)
+			},
+		} {
+			c.answer(session.ErrNotFound, f)
+		}
+	}},
+
 	{"Rotate of a session that has ended is ErrNotFound", func(c *check) {
 		c.session("1", "usr_ann")
 		c.endSession("ses_1")

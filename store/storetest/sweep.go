@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -54,6 +56,25 @@ var sweep = []promise{
 		equal(c, "left after a century", keyIDs(c.listKeys("usr_ann")), []string{"key_never"})
 	}},
 
+	{"expired devices go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			c.device(fmt.Sprint(i), "usr_ann", func(d *device.Device) { d.ExpiresAt = expires })
+		})
+		equal(c, "left", deviceIDs(c.devicesOf("usr_ann")), []string{"dev_5"})
+	}},
+
+	{"expired mappings of certificates go in batches, others stay", func(c *check) {
+		c.mapping("never", "usr_ann")
+		c.batches(func(i int, expires time.Time) {
+			c.mapping(fmt.Sprint(i), "usr_ann", func(m *clientcert.Mapping) {
+				m.CreatedAt, m.ExpiresAt = c.now.Add(time.Duration(i)*time.Second), expires
+			})
+		})
+		equal(c, "left", certificateIDs(c.certificatesOf("usr_ann")), []string{"crt_5", "crt_never"})
+		c.mapping("0", "usr_ann") // its name is free again
+		equal(c, "expired one left after a century", c.sweepAt(c.now.AddDate(100, 0, 0), 10), 1)
+	}},
+
 	{"failures that mean nothing any more go in batches, others stay", func(c *check) {
 		c.batches(func(i int, expires time.Time) {
 			c.update(func(tx account.Tx) error {
@@ -83,6 +104,12 @@ var sweep = []promise{
 		c.grant(g)
 		equal(c, "rows swept", c.sweepAt(c.now, 10), 0)
 		c.has("On", c.on(c.now, post1, ann), g)
+	}},
+
+	{"used answers of providers go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) { c.spend(fmt.Sprint(i), expires) })
+		equal(c, "the one left", c.spend("5", c.now), false)
+		equal(c, "one that is forgotten", c.spend("0", c.now), true)
 	}},
 
 	{"decisions go in batches, once they were kept long enough", func(c *check) {
@@ -129,7 +156,7 @@ var sweep = []promise{
 		equal(c, "next position", c.appendLog(c.newKill("new")).Seq, begin.Seq+7)
 	}},
 
-	{"users, passwords, roles, versions, organizations, members, recovery codes, signing keys, events, streams and secrets do not expire", func(c *check) {
+	{"users, passwords, roles, versions, organizations, members, recovery codes, identities, signing keys, events, streams and secrets do not expire", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
 		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), expiring)
@@ -138,6 +165,7 @@ var sweep = []promise{
 		same(c, "roles", c.definitions(), before.Roles)
 		equal(c, "assigned", c.assigned("usr_ann", ""), before.Assigned)
 		equal(c, "recovery codes", c.codesLeft("usr_ann"), before.Codes)
+		equal(c, "identities", c.identitiesOf("usr_ann"), before.Identities)
 		equal(c, "organizations", c.organizations(org.Filter{}), before.Organizations)
 		equal(c, "members", c.membersIn("org_ann", "", 0), before.Members)
 		same(c, "versions", c.history(0, 100), before.Versions)

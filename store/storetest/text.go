@@ -6,10 +6,14 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -128,6 +132,31 @@ var writes = []struct {
 	{"a scope of an API key", keyWith(func(x *apikey.Key, s string) { x.Scopes = []string{"a", s} })},
 	{"the last characters of an API key", keyWith(func(x *apikey.Key, s string) { x.Last4 = s })},
 
+	{"the id of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.ID = s })},
+	{"the owner of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Owner = s })},
+	{"the kind of a certificate's name", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Kind = clientcert.Kind(s) })},
+	{"the name of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Name.Value = s })},
+	{"the label of a certificate", certificateWith(func(x *clientcert.Mapping, s string) { x.Label = s })},
+	{"the id of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.ID = s })},
+	{"the user of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.User = s })},
+	{"the name of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Name = s })},
+	{"a transport of a passkey", passkeyWith(func(x *passkey.Passkey, s string) { x.Transports = []string{"usb", s} })},
+	{"the new name of a passkey", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Passkeys.Rename(c.Context(), "pky_ann", "usr_ann", s)
+		return err
+	}},
+
+	{"the id of a device", deviceWith(func(x *device.Device, s string) { x.ID = s })},
+	{"the user of a device", deviceWith(func(x *device.Device, s string) { x.User = s })},
+	{"the user agent of a device", deviceWith(func(x *device.Device, s string) { x.UserAgent = s })},
+	{"the address of a device", deviceWith(func(x *device.Device, s string) { x.Address = s })},
+	{"the log of a trusted device", deviceWith(func(x *device.Device, s string) { x.Trusted.Log = s })},
+	{"the new address of a device", func(c *check, tx account.Tx, s string) error {
+		x := c.newDevice("ann", "usr_ann")
+		x.Address = s
+		return tx.Devices.Update(c.Context(), x)
+	}},
+
 	{"the name of a role", func(c *check, tx account.Tx, s string) error {
 		return tx.Roles.PutRole(c.Context(), authz.Role{Name: s})
 	}},
@@ -200,11 +229,38 @@ var writes = []struct {
 	{"the role of an invitation", invitationWith(func(v *org.Invitation, s string) { v.Role = s })},
 	{"who invited", invitationWith(func(v *org.Invitation, s string) { v.InvitedBy = s })},
 
+	{"the id of a message", messageWith(func(m *outbox.Message, s string) { m.ID = s })},
+	{"the channel of a message", messageWith(func(m *outbox.Message, s string) { m.Channel = outbox.Channel(s) })},
+	{"the kind of a message", messageWith(func(m *outbox.Message, s string) { m.Kind = outbox.Kind(s) })},
+	{"why a new message failed", messageWith(func(m *outbox.Message, s string) { m.Problem = s })},
+	{"why a message ended", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Done(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+	{"why a message is tried again", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.Outbox.Retry(c.Context(), "msg_ann", 0, c.now, s)
+		return err
+	}},
+
 	{"the id of a factor", factorWith(func(f *otp.Factor, s string) { f.ID = s })},
 	{"the user of a factor", factorWith(func(f *otp.Factor, s string) { f.User = s })},
 	{"the kind of a factor", factorWith(func(f *otp.Factor, s string) { f.Kind = otp.Kind(s) })},
 	{"the user of recovery codes", func(c *check, tx account.Tx, s string) error {
 		return tx.Recovery.Replace(c.Context(), s, [][]byte{hash("new")})
+	}},
+
+	{"the id of an identity", identityWith(func(i *account.Identity, s string) { i.ID = s })},
+	{"the user of an identity", identityWith(func(i *account.Identity, s string) { i.User = s })},
+	{"the provider of an identity", identityWith(func(i *account.Identity, s string) { i.Provider = s })},
+	{"the issuer of an identity", identityWith(func(i *account.Identity, s string) { i.Issuer = s })},
+	{"the subject of an identity", identityWith(func(i *account.Identity, s string) { i.Subject = s })},
+	{"the address of an identity", identityWith(func(i *account.Identity, s string) { i.Email = s })},
+	{"the name of an identity", identityWith(func(i *account.Identity, s string) { i.Name = s })},
+	{"the address of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", s, "", c.now)
+	}},
+	{"the name of a used identity", func(c *check, tx account.Tx, s string) error {
+		return tx.Identities.Used(c.Context(), "idn_ann", "", s, c.now)
 	}},
 
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
@@ -288,6 +344,30 @@ func keyWith(set func(*apikey.Key, string)) func(*check, account.Tx, string) err
 	}
 }
 
+func certificateWith(set func(*clientcert.Mapping, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newMapping("new", "usr_ann")
+		set(&x, s)
+		return tx.Certificates.Create(c.Context(), x)
+	}
+}
+
+func passkeyWith(set func(*passkey.Passkey, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newPasskey("new", "usr_ann")
+		set(&x, s)
+		return tx.Passkeys.Create(c.Context(), x)
+	}
+}
+
+func deviceWith(set func(*device.Device, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newDevice("new", "usr_ann")
+		set(&x, s)
+		return tx.Devices.Create(c.Context(), x)
+	}
+}
+
 func grantWith(set func(*authz.Grant, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		g := authz.Grant{Grantee: ann, Resource: post2, Permissions: []string{"post:read"}, CreatedAt: c.now}
@@ -325,6 +405,14 @@ func organizationWith(set func(*org.Organization, string)) func(*check, account.
 	}
 }
 
+func messageWith(set func(*outbox.Message, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		m := c.newMessage("new")
+		set(&m, s)
+		return tx.Outbox.Add(c.Context(), m)
+	}
+}
+
 func invitationWith(set func(*org.Invitation, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		v := c.newInvitation("new", "ann", "new@example.org")
@@ -338,6 +426,14 @@ func factorWith(set func(*otp.Factor, string)) func(*check, account.Tx, string) 
 		f := c.newFactor("new", "usr_ann")
 		set(&f, s)
 		return tx.Factors.Create(c.Context(), f)
+	}
+}
+
+func identityWith(set func(*account.Identity, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		i := c.newIdentity("new", "usr_ann")
+		set(&i, s)
+		return tx.Identities.Create(c.Context(), i)
 	}
 }
 
@@ -410,6 +506,10 @@ var lookups = []struct {
 	{"APIKeys.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
 		x, err := tx.APIKeys.ByID(c.Context(), s)
 		return x.ID != "", err
+	}},
+	{"Passkeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Passkeys.List(c.Context(), s)
+		return len(all) > 0, err
 	}},
 	{"APIKeys.List", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.APIKeys.List(c.Context(), s)
@@ -485,6 +585,18 @@ var lookups = []struct {
 	}},
 	{"Factors.Of", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Factors.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Identities.BySubject by issuer", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), s, "ann")
+		return i.ID != "", err
+	}},
+	{"Identities.BySubject by subject", func(c *check, tx account.Tx, s string) (bool, error) {
+		i, err := tx.Identities.BySubject(c.Context(), "https://id.example.com", s)
+		return i.ID != "", err
+	}},
+	{"Identities.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Identities.Of(c.Context(), s)
 		return len(all) > 0, err
 	}},
 	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {

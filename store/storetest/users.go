@@ -15,6 +15,7 @@ var users = []promise{
 		want := account.User{
 			ID: "usr_1", Username: plenty("Name"), UsernameNorm: plenty("name"), Email: plenty("Mail"), EmailNorm: plenty("mail"),
 			EmailVerified: true, Status: account.Disabled, KilledSeq: 1 << 40,
+			DisplayName: plenty("Ann"), Locale: "de", Phone: "+4930123456", PhoneVerified: true, DeleteAt: c.now.Add(time.Hour),
 			CreatedAt: c.now.Add(123456789), UpdatedAt: c.now.Add(-time.Hour),
 		}
 		c.update(func(tx account.Tx) error { return tx.Users.Create(c.Context(), want) })
@@ -109,6 +110,61 @@ var users = []promise{
 		verified(&twin)
 		c.answer(account.ErrTaken, func(tx account.Tx) error { return tx.Users.Create(c.Context(), twin) })
 		equal(c, "owners", len(c.byEmail("ann@example.org")), 1)
+	}},
+
+	{"SetProfile changes what people change of themselves, and nothing else", func(c *check) {
+		want := c.user("ann", func(u *account.User) { u.Email, u.EmailNorm, u.Plan = "Old@example.org", "old@example.org", "pro" })
+		want.Email, want.EmailNorm, want.EmailVerified = plenty("New@example.org"), plenty("new@example.org"), true
+		want.DisplayName, want.Locale, want.Phone, want.PhoneVerified = plenty("Ann"), "de-AT", "+4930123456", true
+		want.DeleteAt, want.UpdatedAt = c.now.Add(time.Hour), c.now.Add(time.Second)
+		c.update(func(tx account.Tx) error {
+			other := want
+			other.Username, other.Status, other.KilledSeq, other.Plan = "eve", account.Disabled, 7, "free"
+			return tx.Users.SetProfile(c.Context(), other)
+		})
+		equal(c, "changed", c.userByID("usr_ann"), want)
+		equal(c, "found by the new address", c.byEmail(want.EmailNorm), []account.User{want})
+		equal(c, "by the old one", len(c.byEmail("old@example.org")), 0)
+		c.answer(account.ErrNotFound, func(tx account.Tx) error {
+			return tx.Users.SetProfile(c.Context(), account.User{ID: "usr_bob"})
+		})
+	}},
+
+	{"SetProfile does not take a verified address from its owner", func(c *check) {
+		verified := func(u *account.User) { u.EmailNorm, u.EmailVerified = "ann@example.org", true }
+		c.user("ann", verified)
+		bob := c.user("bob")
+		changed := bob
+		verified(&changed)
+		c.answer(account.ErrTaken, func(tx account.Tx) error { return tx.Users.SetProfile(c.Context(), changed) })
+		equal(c, "bob", c.userByID("usr_bob"), bob)
+		changed.EmailVerified = false
+		c.update(func(tx account.Tx) error { return tx.Users.SetProfile(c.Context(), changed) })
+		again := c.userByID("usr_ann")
+		c.update(func(tx account.Tx) error { return tx.Users.SetProfile(c.Context(), again) }) // her own
+	}},
+
+	{"Leaving has those whose time of deletion has come, the first first", func(c *check) {
+		for name, in := range map[string]time.Duration{"1": 2 * time.Hour, "2": time.Hour, "3": 3 * time.Hour} {
+			c.user(name, func(u *account.User) { u.DeleteAt = c.now.Add(in) })
+		}
+		c.user("4")
+		leaving := func(in time.Duration, limit int) (ids []string) {
+			for _, u := range get(c, func(tx account.Tx) ([]account.User, error) {
+				return tx.Users.Leaving(c.Context(), c.now.Add(in), limit)
+			}) {
+				ids = append(ids, u.ID)
+			}
+			return ids
+		}
+		same(c, "before", leaving(time.Hour-time.Millisecond, 10), nil)
+		equal(c, "two of them", leaving(2*time.Hour, 10), []string{"usr_2", "usr_1"})
+		equal(c, "one of them", leaving(4*time.Hour, 1), []string{"usr_2"})
+		back := c.userByID("usr_2")
+		back.DeleteAt = time.Time{}
+		c.update(func(tx account.Tx) error { return tx.Users.SetProfile(c.Context(), back) })
+		c.update(func(tx account.Tx) error { return tx.Users.Delete(c.Context(), "usr_1") })
+		equal(c, "who stays is not among them", leaving(4*time.Hour, 10), []string{"usr_3"})
 	}},
 
 	{"ByEmail finds the whole address and nothing else", func(c *check) {

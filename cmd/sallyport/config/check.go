@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/store/redis"
 )
 
@@ -23,10 +24,17 @@ func check(c *Config) (problems []string) {
 	if c.Server.TLSCert != "" && c.Server.BaseURL != "" && !https {
 		report("server.base_url: with a certificate it must be an https address")
 	}
+	problems = append(problems, c.Server.checkCertificates()...)
 	if c.Redis.URL != "" {
 		if err := redis.CheckURL(c.Redis.URL); err != nil {
 			report("redis.url: %s", err)
 		}
+	}
+	if err := (&messages.Mail{URL: c.Mail.URL, From: c.Mail.From}).Check(); err != nil {
+		report("mail: %s", err)
+	}
+	if err := (&messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret}).Check(); err != nil {
+		report("sms: %s", err)
 	}
 	if err := c.Hashing().Validate(); err != nil {
 		report("password: the costs do not fit: %s", oneLine(err))
@@ -50,6 +58,21 @@ func check(c *Config) (problems []string) {
 		if slices.Contains(c.Service.DefaultRoles[:i], name) {
 			report("service.default_roles: %q is listed twice", name)
 		}
+	}
+	return problems
+}
+
+// checkCertificates returns why client certificates could not count.
+func (s *Server) checkCertificates() (problems []string) {
+	report := func(text string) { problems = append(problems, text) }
+	form := s.CertificateHeader()
+	switch {
+	case s.ClientCA == "" && s.Certificates != certificatesOptional:
+		report("server.client_certificates: name the CAs that count in server.client_ca")
+	case s.ClientCA != "" && form != "" && len(s.TrustedProxies) == 0:
+		report("server.client_certificates: name the proxy that sends the header in server.trusted_proxies")
+	case s.ClientCA != "" && form == "" && s.TLSCert == "":
+		report("server.client_ca: without server.tls_cert nobody can show a certificate here; if a proxy terminates TLS, say in server.client_certificates how it hands them on")
 	}
 	return problems
 }

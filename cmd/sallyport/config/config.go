@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/token"
 )
 
@@ -23,6 +24,8 @@ type Config struct {
 	Token    Token
 	Keys     Keys
 	Password Password
+	Mail     Mail
+	SMS      SMS
 	Log      Log
 
 	Roles     map[string][]string  // permissions of roles that are created if absent
@@ -43,11 +46,31 @@ type Server struct {
 	BaseURL         string // "" = the address it listens on
 	BasePath        string
 	TLSCert, TLSKey string // files; "" = plain http
+	ClientCA        string // file; "" = client certificates are not asked for
+	Certificates    string // optional, required, or how a proxy hands them on
 	InsecureHTTP    bool
 	TrustedProxies  []netip.Prefix
 	Origins         []string
 	ShutdownTimeout time.Duration
 }
+
+// CertificateHeader returns how the trusted proxies hand on the certificates of
+// their clients, "" if the listener asks for them itself, or nobody does.
+func (s *Server) CertificateHeader() clientcert.Form {
+	if s.Certificates == certificatesOptional || s.Certificates == certificatesRequired {
+		return ""
+	}
+	return clientcert.Form(s.Certificates)
+}
+
+// RequireCertificate says whether the listener refuses clients without one.
+func (s *Server) RequireCertificate() bool { return s.Certificates == certificatesRequired }
+
+// The values of client_certificates that are not the form of a header.
+const (
+	certificatesOptional = "optional"
+	certificatesRequired = "required"
+)
 
 // Store is where things are kept.
 type Store struct {
@@ -85,6 +108,12 @@ type Password struct {
 	InsecureLowCost                bool
 	KeepOtherSessions              bool
 }
+
+// Mail is who carries mails.
+type Mail struct{ URL, From string }
+
+// SMS is who carries text messages.
+type SMS struct{ URL, Secret string }
 
 // Log is what is written to standard error.
 type Log struct {

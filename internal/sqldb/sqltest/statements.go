@@ -8,9 +8,11 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
+	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -143,6 +145,25 @@ func everything(ctx context.Context, tx account.Tx) {
 	k.Revoke(ctx, "key_1", "usr_1")
 	k.RevokeAll(ctx, "usr_1")
 
+	c := tx.Certificates
+	c.Create(ctx, clientcert.Mapping{ID: "crt_1", Owner: "usr_1", Name: clientcert.Name{Kind: clientcert.DNS, Value: "robot"}, CreatedAt: now})
+	c.ByName(ctx, clientcert.Name{Kind: clientcert.DNS, Value: "robot"})
+	c.ByID(ctx, "crt_1")
+	c.Touch(ctx, "crt_1", now)
+	c.List(ctx, "usr_1")
+	c.Remove(ctx, "crt_1")
+	c.RemoveAll(ctx, "usr_1")
+
+	dv := tx.Devices
+	dv.Create(ctx, device.Device{ID: "dev_1", User: "usr_1", Hash: []byte{1}, ExpiresAt: later})
+	dv.ByHash(ctx, "usr_1", []byte{1})
+	dv.Update(ctx, device.Device{ID: "dev_1"})
+	dv.Rename(ctx, []byte{1}, []byte{2})
+	dv.List(ctx, "usr_1")
+	dv.EndTrust(ctx, "usr_1")
+	dv.Remove(ctx, "usr_1", "dev_1")
+	dv.RemoveOthers(ctx, "usr_1", "dev_1")
+
 	r := tx.Roles
 	r.PutRole(ctx, authz.Role{Name: "member"})
 	r.Roles(ctx)
@@ -185,6 +206,15 @@ func everything(ctx context.Context, tx account.Tx) {
 	tx.Recovery.Replace(ctx, "usr_1", [][]byte{{1}})
 	tx.Recovery.Use(ctx, "usr_1", []byte{1}, now)
 	tx.Recovery.Left(ctx, "usr_1")
+
+	b := tx.Identities
+	b.Create(ctx, account.Identity{ID: "idn_1", User: "usr_1", Provider: "up", Issuer: "https://id.example.com", Subject: "1", CreatedAt: now})
+	b.BySubject(ctx, "https://id.example.com", "1")
+	b.Of(ctx, "usr_1")
+	b.Used(ctx, "idn_1", "", "", now)
+	b.Remove(ctx, "idn_1")
+	b.RemoveAll(ctx, "usr_1")
+	b.Spend(ctx, []byte{1}, later)
 
 	v := tx.Invitations
 	v.Create(ctx, org.Invitation{ID: "inv_1", TokenHash: []byte{1}, Org: "org_1", EmailNorm: "ann@example.org", CreatedAt: now, ExpiresAt: later})

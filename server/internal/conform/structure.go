@@ -122,6 +122,7 @@ func (in *inspection) scheme(at string, v any) {
 		if s["name"] == nil || !slices.Contains([]any{"cookie", "header", "query"}, s["in"]) {
 			in.report(at, "an apiKey needs a name and a place")
 		}
+	case "mutualTLS":
 	case "http":
 		if s["scheme"] == nil {
 			in.report(at, "http needs a scheme")

@@ -1,0 +1,56 @@
+package web
+
+import "time"
+
+// A Form is what the sign-in, registration and set-up pages show: what was typed
+// before, except passwords.
+type Form struct {
+	Identifier string
+	Email      string
+	ReturnTo   string
+	SignedOut  bool
+	StepUp     bool
+	Closed     bool // nobody can register by themselves
+}
+
+// An Account is what the account page shows.
+type Account struct {
+	Username string
+	Email    string
+	Roles    []string
+	Sessions []Session
+
+	Organizations []Organization // that the person is a member of
+}
+
+// An Organization is one line of the account page.
+type Organization struct {
+	ID      string
+	Name    string
+	Current bool // the session acts in it
+}
+
+// A Session is one line of the account page.
+type Session struct {
+	Device   string
+	Address  string
+	LastSeen time.Time
+	Current  bool
+}
+
+// An Invitation is what the page of an invitation shows.
+type Invitation struct {
+	Organization string // its name
+	Role         string // "" = none
+	ExpiresAt    time.Time
+}
+
+// A Factor is what the pages show that ask for a second factor, or to confirm who
+// one is.
+type Factor struct {
+	Method   string   // that is asked for: "passkey", "totp", "recovery", "email", "sms", "password"
+	Others   []string // that could be, in the order to offer them
+	StepUp   bool     // it confirms within a session
+	Strong   bool     // a stronger sign-in is asked for, not a fresher one
+	ReturnTo string   // of a step-up; a ticket knows where it leads
+}
