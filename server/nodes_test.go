@@ -80,6 +80,7 @@ func (c *caller) until(want int, method, path string) {
 type deaf struct{ account.Store }
 
 func TestTheBellWakesTheOtherNode(t *testing.T) {
+	t.Parallel()
 	dsn := testdb.Postgres(t, sqldb.Key(), migrate)
 	one, two := twoNodes(t, dsn, neverPoll)
 	without := openOn(t, deaf{openPostgres(t, dsn)}, neverPoll, func(c *server.Config) { c.BaseURL = one.URL })
@@ -139,6 +140,7 @@ func cut(t *testing.T, dsn string) {
 // While nobody listens, rings are lost; the change is found when somebody does
 // again, and the bell works as before.
 func TestTheBellIsHeardAgainAfterItsConnectionWasCut(t *testing.T) {
+	t.Parallel()
 	dsn := testdb.Postgres(t, sqldb.Key(), migrate)
 	one, two := twoNodes(t, dsn, neverPoll)
 	for i := range testenv.Count(3, 30) {
@@ -177,6 +179,7 @@ func TestWithoutTheBellThePollIsEnough(t *testing.T) {
 // All connections are lost at once and the database recovers, as after a crash of
 // the server.
 func TestTheBellIsHeardAgainAfterPostgreSQLRestarted(t *testing.T) {
+	t.Parallel()
 	cluster := testdb.PostgresCluster(t, testdb.Durable)
 	one, two := twoNodes(t, cluster.DSN(), neverPoll)
 	for i := range testenv.Count(2, 10) {
@@ -193,6 +196,7 @@ func TestTheBellIsHeardAgainAfterPostgreSQLRestarted(t *testing.T) {
 
 // Whoever was ended anywhere is refused everywhere, with many at once on both nodes.
 func TestManyNodesRingAtOnce(t *testing.T) {
+	t.Parallel()
 	one, two := twoNodes(t, testdb.Postgres(t, sqldb.Key(), migrate), neverPoll)
 	var all sync.WaitGroup
 	for i := range 8 {
