@@ -140,7 +140,6 @@ func cut(t *testing.T, dsn string) {
 // While nobody listens, rings are lost; the change is found when somebody does
 // again, and the bell works as before.
 func TestTheBellIsHeardAgainAfterItsConnectionWasCut(t *testing.T) {
-	t.Parallel()
 	dsn := testdb.Postgres(t, sqldb.Key(), migrate)
 	one, two := twoNodes(t, dsn, neverPoll)
 	for i := range testenv.Count(3, 30) {
