@@ -20,7 +20,6 @@ import (
 // TestTheREADMEsProgram compiles the quick start of the README and runs it. Only
 // the port is another one.
 func TestTheREADMEsProgram(t *testing.T) {
-	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
