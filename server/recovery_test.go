@@ -5,8 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	authntoken "github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/server"
 )
 
@@ -75,7 +77,9 @@ func driveMail(h *house) {
 	ask("/auth/link", "pam")
 	token, _ = h.mail(to, "link")
 	pam := h.nobody()
-	pam.do("POST", "/auth/link/redeem", `{"token":"`+token+`","mode":"cookie"}`).want(200)
+	pam.id = pam.do("POST", "/auth/link/redeem", `{"token":"`+token+`","mode":"cookie"}`).want(200).user()
+	reader := signed(h, pam.id, func(cl *authntoken.Claims) { cl.Scopes, cl.AuthTime = []string{"account:read"}, time.Now() })
+	n.bearer(reader).do("POST", "/auth/email/change", `{"email":"pam@new.example"}`).want(403, "insufficient_scope")
 	for range 3 {
 		pam.do("POST", "/auth/email/change", `{"email":"pam@new.example"}`).want(204)
 	}
