@@ -189,7 +189,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh,
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
-		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies,
+		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies, Providers: c.Providers,
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
 	}
 }
