@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# ./test.sh         installs what is missing, checks the code, and runs every test with PostgreSQL and Redis; no test is
+# ./test.sh         installs what is missing, checks the code, and runs every test with PostgreSQL, Redis and Chromium; no test is
 #                   skipped. The last line is "N passed, N failed, N skipped". About ten minutes the first time.
 # ./test.sh long    the same with every count raised to its full figure, then each fuzz target for SALLYPORT_TEST_FUZZTIME
 #                   (20s unless set).
@@ -37,6 +37,8 @@ need() {
 
 has_postgres() { command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 has_redis() { command -v redis-server || command -v valkey-server; }
+has_chromium() { test -n "${CHROMIUM:-}" || command -v chromium || command -v chromium-browser || command -v google-chrome; }
+has_fonts() { compgen -G '/usr/share/fonts/*/*'; }
 
 install_missing() {
 	need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
@@ -48,6 +50,8 @@ install_missing() {
 	need redis-server has_redis
 	need nodejs command -v node
 	need npm command -v npm
+	need chromium has_chromium
+	need fonts-dejavu-core has_fonts
 	if ((${#missing[@]} == 0)); then
 		return
 	fi
@@ -154,6 +158,8 @@ for module in . $(nested); do
 done
 check staticcheck go tool staticcheck ./...
 check govulncheck vulnerabilities
+check 'npm ci e2e' in_module e2e npm ci --silent
+check 'scripts of pages' in_module e2e npm run --silent check
 
 # --- tests
 
@@ -167,6 +173,7 @@ tests() {
 	for module in . $(nested); do
 		in_module "$module" go test -json -race -shuffle=on -timeout "$timeout" ./... || echo "go test $module" >>"$work/failed"
 	done
+	in_module e2e npm run --silent events || echo "e2e" >>"$work/failed"
 	if [[ $mode == long ]]; then
 		fuzz
 	fi
