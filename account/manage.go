@@ -75,6 +75,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Certificates.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Devices.RemoveOthers(ctx, user, ""); err != nil {
+			return p, err
+		}
 		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
