@@ -104,6 +104,8 @@ func Problem(err error) error {
 		return p
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
+	case errors.Is(err, account.ErrLastWayIn):
+		return conflict("last_way_in", "This is the last way to sign in to your account. Set a password or add another one first.")
 	case errors.Is(err, account.ErrLastAdmin):
 		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
 	case errors.Is(err, account.ErrExceeds):

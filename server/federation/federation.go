@@ -10,7 +10,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -139,18 +141,15 @@ func redirect(w http.ResponseWriter, r *http.Request, address string) error {
 
 // posted takes in an answer that comes as a form.
 func (h *Handler) posted(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
 	p, err := h.provider(r)
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, exchange.MaxBody)
-	if err := r.ParseForm(); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return err
-		}
-		return exchange.Invalid("The form is malformed.")
-	}
-	in, err := federation.ParseAnswer(r.PostForm)
+	in, err := federation.ParseAnswer(form)
 	if err != nil {
 		return h.explain(r.Context(), p, err)
 	}
@@ -159,6 +158,30 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, h.path(p, "/callback?posted=1"))
+}
+
+// readForm reads a form of somebody else's: unlike our own, it may have fields that we
+// do not know.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, exchange.MaxBody))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, err
+		}
+		return nil, exchange.Invalid("The body could not be read.")
+	}
+	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind {
+	case "application/x-www-form-urlencoded":
+	case "application/json", "":
+		return nil, exchange.Invalid("A provider sends its answer as a form.")
+	default:
+		return nil, &sallyport.Problem{Status: http.StatusUnsupportedMediaType, Code: "invalid_request", Detail: "A provider sends its answer as a form."}
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, exchange.Invalid("The form is malformed.")
+	}
+	return form, nil
 }
 
 // answer returns what the provider says, by its own words or by those that were posted.

@@ -63,12 +63,12 @@ func (h *Handler) name(id string) string {
 // link begins to connect a provider with the account of the session: an answer that
 // comes to any other session connects nothing.
 func (h *Handler) link(w http.ResponseWriter, r *http.Request) error {
-	p, err := h.provider(r)
-	if err != nil {
-		return err
-	}
 	var in struct{}
 	if err := exchange.Read(w, r, &in); err != nil {
+		return err
+	}
+	p, err := h.provider(r)
+	if err != nil {
 		return err
 	}
 	who := sallyport.From(r.Context())
@@ -100,7 +100,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, p *federation.
 	if by.Credential != "session" || by.Session != a.Session {
 		return h.explain(r.Context(), p, errOtherSession)
 	}
-	renewed, err := h.Accounts.Connect(r.Context(), by, who, exchange.Origin(h.Gate, r))
+	sess, cookie, err := h.Accounts.Connect(r.Context(), by, who, exchange.Origin(h.Gate, r))
 	if errors.Is(err, account.ErrConnected) {
 		return &sallyport.Problem{
 			Status: http.StatusConflict, Code: "already_connected", Extra: map[string]any{"provider": p.Name()},
@@ -110,7 +110,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, p *federation.
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	h.Cookie.Set(w, renewed.Cookie, renewed.Session.ExpiresAt)
+	h.Cookie.Set(w, cookie, sess.ExpiresAt)
 	return redirect(w, r, h.Base+"/identities?done=connected")
 }
 
@@ -122,7 +122,7 @@ func (h *Handler) unlink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := sallyport.From(r.Context())
-	renewed, err := h.Accounts.Disconnect(r.Context(), p, r.PathValue("provider"), exchange.Origin(h.Gate, r))
+	sess, cookie, err := h.Accounts.Disconnect(r.Context(), p, r.PathValue("provider"), exchange.Origin(h.Gate, r))
 	switch {
 	case errors.Is(err, account.ErrNotConnected):
 		return sallyport.ErrNotFound
@@ -130,7 +130,7 @@ func (h *Handler) unlink(w http.ResponseWriter, r *http.Request) error {
 		return exchange.Problem(err)
 	}
 	if p.Credential == "session" {
-		h.Cookie.Set(w, renewed.Cookie, renewed.Session.ExpiresAt)
+		h.Cookie.Set(w, cookie, sess.ExpiresAt)
 	}
 	if exchange.IsForm(r) {
 		return redirect(w, r, h.Base+"/identities?done=disconnected")

@@ -104,12 +104,12 @@ type newcomerRequest struct {
 }
 
 func (h *Handler) newcomer(w http.ResponseWriter, r *http.Request) error {
-	p, err := h.provider(r)
-	if err != nil {
-		return err
-	}
 	var in newcomerRequest
 	if err := exchange.Read(w, r, &in); err != nil {
+		return err
+	}
+	p, err := h.provider(r)
+	if err != nil {
 		return err
 	}
 	var n newcomer

@@ -38,8 +38,9 @@ var (
 	unavailable        = refusal{503, "unavailable", "", "nobody can tell right now; try again after `Retry-After` seconds"}
 
 	refusals = []refusal{
-		invalidRequest, unauthenticated, invalidToken, invalidCredentials, stepUp, forbidden, insufficientScope, crossOrigin,
-		notFound, conflict, usernameTaken, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable,
+		invalidRequest, signInRefused, unauthenticated, invalidToken, invalidCredentials, stepUp, forbidden, accountClosed, registrationClosed,
+		insufficientScope, crossOrigin, notFound, conflict, usernameTaken, addressTaken, addressUnproved, alreadyConnected, lastWayIn,
+		stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable, providerUnavailable,
 	}
 )
 
