@@ -7,7 +7,6 @@ var (
 	addressTaken        = refusal{409, "address_taken", "", "an account has proved the address already: its owner signs in as always, and connects the provider then"}
 	addressUnproved     = refusal{409, "address_unproved", "", "accounts have the address and never proved it: say what is to become of them"}
 	alreadyConnected    = refusal{409, "already_connected", "", "it is connected with another account, or the account with another one of that provider"}
-	lastWayIn           = refusal{409, "last_way_in", "", "nothing would be left to sign in with"}
 	providerUnavailable = refusal{503, "provider_unavailable", "", "the provider cannot be reached, or answers nonsense"}
 )
 
