@@ -107,6 +107,8 @@ type Password struct {
 	Minimum, Memory, Time, Threads int
 	InsecureLowCost                bool
 	KeepOtherSessions              bool
+	Breaches                       string
+	BreachesClosed                 bool
 }
 
 // Mail is who carries mails.

@@ -172,6 +172,10 @@ func Settings() []Setting {
 			"Accept costs below what is safe. For tests only."),
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
 			"A password change leaves the other sessions of the user alone."),
+		setting("password.breaches", ranges, "", func(c *Config) *string { return &c.Password.Breaches },
+			"Range service for breached passwords, such as https://api.pwnedpasswords.com/range/. It learns five digits of a hash, never a password. Empty: nobody is asked."),
+		setting("password.breaches_closed", booleans, false, func(c *Config) *bool { return &c.Password.BreachesClosed },
+			"While that service does not answer, refuse new passwords. Otherwise they are accepted."),
 
 		setting("mail.url", mailServers, "", func(c *Config) *string { return &c.Mail.URL },
 			"Mail server: smtp://user:password@host:587, where the connection must turn to TLS (except on loopback), or smtps:// for TLS from the first byte. Empty: mails wait; on loopback they are shown at /auth/dev/mail.").hidden(),
