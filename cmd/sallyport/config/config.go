@@ -24,6 +24,7 @@ type Config struct {
 	Token    Token
 	Keys     Keys
 	Password Password
+	Passkeys Passkeys
 	Mail     Mail
 	SMS      SMS
 	Log      Log
@@ -109,6 +110,13 @@ type Password struct {
 	KeepOtherSessions              bool
 	Breaches                       string
 	BreachesClosed                 bool
+}
+
+// Passkeys is who passkeys belong to.
+type Passkeys struct {
+	Domain         string // "" = the host of the base URL
+	RelatedOrigins []string
+	Verification   string
 }
 
 // Mail is who carries mails.

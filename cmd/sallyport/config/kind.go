@@ -88,6 +88,7 @@ var (
 	addresses   = texts(`an address such as "127.0.0.1:8080"`, isAddress)
 	urls        = texts(`a scheme and a host such as "https://example.com"`, orNone(isOrigin))
 	paths       = texts(`a path such as "/auth"`, regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`).MatchString)
+	domains     = texts(`a domain such as "example.com"`, orNone(isDomain))
 	caches      = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true })             // check says more
 	mailServers = texts(`a URL such as "smtp://user:password@host:587"`, func(string) bool { return true }) // check says more
 	gateways    = texts(`a URL such as "https://sms.example.com/send"`, func(string) bool { return true })  // check says more
@@ -111,6 +112,10 @@ func isOrigin(s string) bool {
 }
 
 func isRange(s string) bool { return outbound.CheckURL(s, false) == nil && strings.HasSuffix(s, "/") }
+
+var domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func isDomain(s string) bool { return len(s) <= 253 && domainForm.MatchString(s) }
 
 func isDatabase(s string) bool {
 	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
