@@ -18,10 +18,12 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/federation"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
@@ -75,18 +77,27 @@ type Config struct {
 	RequireFactor   bool     // everybody needs a second factor
 	RequireFactorOf []string // roles whose holders need a second factor
 
-	Passwords      password.Params // of new hashes; raised ones apply at the next sign-in
-	PasswordMin    int             // code points; 0 = 15
-	SessionIdle    time.Duration   // 0 = 7 days
-	SessionMax     time.Duration   // 0 = 30 days
-	AccessLifetime time.Duration   // of access tokens; 0 = 15 minutes
-	FamilyLifetime time.Duration   // of refresh tokens; 0 = 30 days
-	Leeway         time.Duration   // for repeated refreshes; 0 = 30 s
-	FreshFor       time.Duration   // age of a sign-in that may do sensitive things; 0 = 15 minutes
+	Passwords   password.Params // of new hashes; raised ones apply at the next sign-in
+	PasswordMin int             // code points; 0 = 15
+	// Breaches is the address of a range service for breached passwords, to which the
+	// first five digits of a SHA-1 are appended; "" = nobody is asked. BreachesClosed
+	// refuses new passwords while it does not answer.
+	Breaches       string
+	BreachesClosed bool
+	SessionIdle    time.Duration // 0 = 7 days
+	SessionMax     time.Duration // 0 = 30 days
+	AccessLifetime time.Duration // of access tokens; 0 = 15 minutes
+	FamilyLifetime time.Duration // of refresh tokens; 0 = 30 days
+	Leeway         time.Duration // for repeated refreshes; 0 = 30 s
+	FreshFor       time.Duration // age of a sign-in that may do sensitive things; 0 = 15 minutes
 
 	Passkeys PasskeyConfig
 
 	Keys token.Schedule // signing keys: algorithm, resources, rotation
+
+	// Providers are what people can sign in with beside a password, in the order in
+	// which they see them.
+	Providers []federation.Config
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
@@ -184,6 +195,21 @@ func (c *Config) check() error {
 	errs = append(errs, c.checkPasskeys())
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
+	}
+	if c.Breaches != "" {
+		if err := outbound.CheckURL(c.Breaches, false); err != nil || !strings.HasSuffix(c.Breaches, "/") {
+			report("Breaches %q must look like https://api.pwnedpasswords.com/range/", c.Breaches)
+		}
+	}
+	ids := map[string]bool{}
+	for _, p := range c.Providers {
+		if _, err := federation.New(p); err != nil {
+			report("provider %q: %w", p.ID, err)
+		}
+		if ids[p.ID] {
+			report("provider %q is there twice", p.ID)
+		}
+		ids[p.ID] = true
 	}
 	for _, r := range c.Keys.Resources {
 		if r.Audience == transmitter.Resource(c.issuer(), c.basePath()) && r.Alg == token.HS256 {

@@ -210,6 +210,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Passwords: &password.Hasher{Params: c.Passwords},
 		Passkeys:  c.party(),
 		Policy:    password.Policy{MinLength: c.PasswordMin},
+		Breaches:  c.breaches(),
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 
@@ -223,6 +224,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
+}
+
+func (c *Config) breaches() *password.Breaches {
+	if c.Breaches == "" {
+		return nil
+	}
+	return &password.Breaches{URL: c.Breaches, Closed: c.BreachesClosed}
 }
 
 // refreshTokens derives the keys of refresh tokens from the sealing keys, each
@@ -285,9 +293,13 @@ func (s *Server) guard(context.Context) error {
 // mount registers our own routes.
 func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
+	providers, err := s.providers()
+	if err != nil {
+		return err
+	}
 	pages, err := web.New(web.Config{
 		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
-		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme,
+		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme, Providers: buttons(providers),
 	})
 	if err != nil {
 		return err
@@ -303,6 +315,10 @@ func (s *Server) mount(ctx context.Context) error {
 		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
+	withPasskeys := &passkeys.Handler{
+		Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
+	}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
@@ -312,11 +328,9 @@ func (s *Server) mount(ctx context.Context) error {
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
-		&passkeys.Handler{
-			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
-			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
-		},
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		withPasskeys,
+		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
+		s.social(providers, answer, pages),
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,

@@ -25,7 +25,8 @@ type Setting struct {
 	shape  shape
 	secret bool
 	put    func(c *Config, name string, v any) bool
-	values func(c *Config) map[string]any // by key
+	values func(c *Config) map[string]any  // by key
+	refuse func(name string, v any) string // why put does not take it; nil = it expects Expected
 }
 
 // setting is one value with a default.
@@ -174,6 +175,10 @@ func Settings() []Setting {
 			"Accept costs below what is safe. For tests only."),
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
 			"A password change leaves the other sessions of the user alone."),
+		setting("password.breaches", ranges, "", func(c *Config) *string { return &c.Password.Breaches },
+			"Range service for breached passwords, such as https://api.pwnedpasswords.com/range/. It learns five digits of a hash, never a password. Empty: nobody is asked."),
+		setting("password.breaches_closed", booleans, false, func(c *Config) *bool { return &c.Password.BreachesClosed },
+			"While that service does not answer, refuse new passwords. Otherwise they are accepted."),
 
 		setting("passkeys.domain", domains, "", func(c *Config) *string { return &c.Passkeys.Domain },
 			"Domain that passkeys belong to: the host of base_url, or one above it whose other hosts may use them, too. They stay with the domain that they were made for. Empty: the host."),
@@ -195,6 +200,8 @@ func Settings() []Setting {
 			"Permissions of a role that is created if there is none of that name; from then on it is changed by `sallyport role` or the API, not here."),
 		family("resources", anyAlgorithm, func(c *Config) *map[string]token.Alg { return &c.Resources },
 			"A service with signing keys of its own: the key is its audience, the value its algorithm."),
+
+		providers(),
 
 		setting("log.level", levels, slog.LevelInfo, func(c *Config) *slog.Level { return &c.Log.Level },
 			"Least level of what is logged to standard error."),
