@@ -74,14 +74,6 @@ func (s *Service) WaitingTOTP(ctx context.Context, e Enroller) (made NewTOTP, er
 	return made, err
 }
 
-// name is what an authenticator app shows.
-func (u *User) name() string {
-	if u.Email != "" {
-		return u.Email
-	}
-	return u.Username
-}
-
 func waitingTOTP(ctx context.Context, tx Tx, user string) (otp.Factor, error) {
 	all, err := tx.Factors.Of(ctx, user)
 	if err != nil {
@@ -235,5 +227,5 @@ func (s *Service) strengthen(ctx context.Context, tx Tx, p *sallyport.Principal,
 	if err != nil {
 		return Renewed{}, err
 	}
-	return renewSession(ctx, tx, sess, proofBy(Method(kind), now))
+	return strengthenSession(ctx, tx, sess, proofBy(Method(kind), now))
 }

@@ -346,7 +346,7 @@ func (s *Service) RemoveFactor(ctx context.Context, p *sallyport.Principal, kind
 		if err := s.changedFactor(ctx, tx, u, "factor.remove", kind, o, now); err != nil {
 			return pos, err
 		}
-		if r, err = renewSession(ctx, tx, sess, proof{}); err != nil {
+		if r, err = renewSession(ctx, tx, sess.ID); err != nil {
 			return pos, err
 		}
 		about := o.about(u.ID, "factor removed")
@@ -387,28 +387,6 @@ func (s *Service) changedFactor(ctx context.Context, tx Tx, u User, action strin
 	return s.notify(ctx, tx, u, told, map[string]string{"factor": string(kind)})
 }
 
-// Renewed is a session that goes on under a new cookie.
-type Renewed struct {
-	Session session.Session
-	Cookie  string // useless to a session behind tokens
-}
-
-// renewSession gives a session a new cookie, so that one that was read before the
-// change is worth nothing after it. What more was shown in it counts
-// from now on.
-func renewSession(ctx context.Context, tx Tx, sess session.Session, more proof) (r Renewed, err error) {
-	all, at := proof{AMR: sess.AMR, AAL: sess.AAL}, sess.AuthTime
-	if len(more.AMR) > 0 {
-		all, at = all.and(more), more.At
-	}
-	r.Cookie = secret.NewToken()
-	err = tx.Sessions.Elevate(ctx, sess.ID, secret.Hash(r.Cookie), sess.Position, at, all.AMR, all.AAL)
-	if err == nil {
-		r.Session, err = tx.Sessions.ByID(ctx, sess.ID)
-	}
-	return r, ended(err)
-}
-
 // strongSession locks the user of p's session, which must be as strong as the user's
 // factors allow: who took it over must not change them by a password alone.
 func (s *Service) strongSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (User, session.Session, error) {
@@ -419,23 +397,6 @@ func (s *Service) strongSession(ctx context.Context, tx Tx, p *sallyport.Princip
 	own, err := s.methods(ctx, tx, u)
 	if err == nil && len(own) > 0 {
 		err = ErrWeakSession
-	}
-	return u, sess, err
-}
-
-// ownSession locks the user of p's session, if both may still go on.
-func (s *Service) ownSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (u User, sess session.Session, err error) {
-	if p.Session == "" {
-		return u, sess, ErrNoSession
-	}
-	if u, err = tx.Users.Lock(ctx, p.Subject); err != nil {
-		return u, sess, ended(err)
-	}
-	if sess, err = tx.Sessions.ByID(ctx, p.Session); err != nil {
-		return u, sess, ended(err)
-	}
-	if u.Status != Active || sess.Subject != u.ID || !sess.Alive(now) {
-		err = ErrNoSession
 	}
 	return u, sess, err
 }
@@ -465,7 +426,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p *sallyport.Principal, 
 		if err := s.notify(ctx, tx, u, outbox.RecoveryMade, nil); err != nil {
 			return pos, err
 		}
-		if r, err = renewSession(ctx, tx, sess, proof{}); err != nil {
+		if r, err = renewSession(ctx, tx, sess.ID); err != nil {
 			return pos, err
 		}
 		about := o.about(u.ID, "recovery codes made")
@@ -478,7 +439,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p *sallyport.Principal, 
 	return codes, r, nil
 }
 
-// ResetFactors removes everything that a user could show beside the password, on an
+// ResetFactors removes everything that a user could show beside a password, on an
 // administrator's behalf, for somebody who has lost it. It ends all of the user's
 // sessions and tokens, since nobody knows who has it now; API keys stay.
 func (s *Service) ResetFactors(ctx context.Context, user string, o Origin) error {
@@ -494,6 +455,14 @@ func (s *Service) ResetFactors(ctx context.Context, user string, o Origin) error
 		}
 		if err := removeFactors(ctx, tx, user); err != nil {
 			return p, err
+		}
+		// Passkeys are a factor of who has a password, and of who has none the way in.
+		if phc, err := tx.Credentials.Password(ctx, user); err != nil {
+			return p, err
+		} else if phc != "" {
+			if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
+				return p, err
+			}
 		}
 		if err := tx.OneTime.EndAll(ctx, user); err != nil {
 			return p, err

@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"html"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -142,19 +140,18 @@ func driveFactors(h *house) {
 	}
 	for _, path := range []string{"/auth/totp", "/auth/otp/sms"} {
 		nobody.do("GET", path).want(401, "unauthenticated")
-		ann.page("GET", path, nil).want(200)
+		ann.visit("GET", path, nil).want(200)
 	}
 	ann.do("GET", "/auth/otp/pigeon").want(404, "not_found")
-	ann.page("POST", "/auth/recovery-codes/saved", url.Values{"saved": {"yes"}}).want(303)
+	ann.visit("POST", "/auth/recovery-codes/saved", url.Values{"saved": {"yes"}}).want(303)
 }
 
-// page does what a browser does that navigates, with a form if there is one.
-func (c *caller) page(method, path string, form url.Values) *answer {
-	b := c.with("Sec-Fetch-Mode", "navigate").with("Sec-Fetch-Site", "same-origin")
+// visit does what a browser does that navigates, with a form if there is one.
+func (c *caller) visit(method, path string, form url.Values) *answer {
 	if form == nil {
-		return b.do(method, path)
+		return c.with("Sec-Fetch-Mode", "navigate").do(method, path)
 	}
-	return b.with("Content-Type", "application/x-www-form-urlencoded").do(method, path, form.Encode())
+	return c.page().do(method, path, form.Encode())
 }
 
 func TestASignInWithASecondFactor(t *testing.T) {
@@ -221,9 +218,9 @@ var hiddenKey = regexp.MustCompile(`<code class="shown"[^>]*>([A-Z2-7 ]+)</code>
 func TestFactorsByPage(t *testing.T) {
 	h := open(t)
 	ann := h.browser("ann")
-	ann.page("GET", "/auth/factors", nil).want(200)
-	ann.page("GET", "/auth/totp", nil).want(200)
-	page := ann.page("POST", "/auth/totp", url.Values{"x": nil}).want(200)
+	ann.visit("GET", "/auth/factors", nil).want(200)
+	ann.visit("GET", "/auth/totp", nil).want(200)
+	page := ann.visit("POST", "/auth/totp", url.Values{"x": nil}).want(200)
 	m := hiddenKey.FindStringSubmatch(page.body)
 	if m == nil || strings.Contains(page.body, "style=") {
 		t.Fatalf("no key on the page, or a style: %s", page.body)
@@ -238,50 +235,50 @@ func TestFactorsByPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	phone := app{otp.Key{Secret: key, Algorithm: otp.SHA1, Digits: 6, Period: 30 * time.Second}}
-	again := ann.page("POST", "/auth/totp/confirm", url.Values{"code": {"000000"}}).want(422)
+	again := ann.visit("POST", "/auth/totp/confirm", url.Values{"code": {"000000"}}).want(422)
 	if !strings.Contains(again.body, m[1]) {
 		t.Error("after a wrong code the key is another, or gone")
 	}
-	shown := ann.page("POST", "/auth/totp/confirm", url.Values{"code": {phone.code(0)}}).want(200)
+	shown := ann.visit("POST", "/auth/totp/confirm", url.Values{"code": {phone.code(0)}}).want(200)
 	codes := regexp.MustCompile(`<li><code dir="ltr">([0-9A-Z-]+)</code>`).FindAllStringSubmatch(shown.body, -1)
 	if len(codes) != otp.RecoverySet || !strings.Contains(shown.body, `type="checkbox" name="saved" value="yes" required`) || !strings.Contains(shown.body, "data:text/plain") {
 		t.Fatalf("%d codes on the page: %s", len(codes), shown.body)
 	}
-	ann.page("GET", "/auth/factors", nil).want(200)
+	ann.visit("GET", "/auth/factors", nil).want(200)
 
 	for _, c := range []struct{ method, code string }{{"totp", phone.code(1)}, {"recovery", codes[0][1]}} {
 		b := h.nobody()
-		a := b.page("POST", "/auth/login", url.Values{"identifier": {"ann"}, "password": {pass}}).want(303)
+		a := b.visit("POST", "/auth/login", url.Values{"identifier": {"ann"}, "password": {pass}}).want(303)
 		if got := a.header.Get("Location"); got != "/auth/mfa" {
 			t.Fatalf("after the password: %s", got)
 		}
-		b.page("GET", "/auth/mfa?method="+c.method, nil).want(200)
-		b.page("POST", "/auth/mfa", url.Values{"method": {c.method}, "code": {"1"}}).want(422)
-		b.page("POST", "/auth/mfa", url.Values{"method": {c.method}, "code": {c.code}}).want(303)
-		b.page("GET", "/auth/factors", nil).want(200)
+		b.visit("GET", "/auth/mfa?method="+c.method, nil).want(200)
+		b.visit("POST", "/auth/mfa", url.Values{"method": {c.method}, "code": {"1"}}).want(422)
+		b.visit("POST", "/auth/mfa", url.Values{"method": {c.method}, "code": {c.code}}).want(303)
+		b.visit("GET", "/auth/factors", nil).want(200)
 	}
 }
 
 func TestCodesBySMSByPage(t *testing.T) {
 	h := open(t)
 	ann := h.browser("ann")
-	ann.page("GET", "/auth/otp/sms", nil).want(200)
-	ann.page("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"030 123456"}}).want(422)
-	ann.page("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"+49 30 123456"}}).want(200)
-	ann.page("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"+49 30 123456"}}).want(429)
-	ann.page("POST", "/auth/otp/confirm", url.Values{"channel": {"sms"}, "code": {"12"}}).want(422)
-	ann.page("POST", "/auth/otp/confirm", url.Values{"channel": {"sms"}, "code": {h.message(outbox.CodeBySMS)}}).want(200)
+	ann.visit("GET", "/auth/otp/sms", nil).want(200)
+	ann.visit("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"030 123456"}}).want(422)
+	ann.visit("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"+49 30 123456"}}).want(200)
+	ann.visit("POST", "/auth/otp/enrol", url.Values{"channel": {"sms"}, "phone": {"+49 30 123456"}}).want(429)
+	ann.visit("POST", "/auth/otp/confirm", url.Values{"channel": {"sms"}, "code": {"12"}}).want(422)
+	ann.visit("POST", "/auth/otp/confirm", url.Values{"channel": {"sms"}, "code": {h.message(outbox.CodeBySMS)}}).want(200)
 	b := h.nobody()
-	b.page("POST", "/auth/login", url.Values{"identifier": {"ann"}, "password": {pass}}).want(303)
-	a := b.page("POST", "/auth/otp", url.Values{"channel": {"sms"}}).want(303)
+	b.visit("POST", "/auth/login", url.Values{"identifier": {"ann"}, "password": {pass}}).want(303)
+	a := b.visit("POST", "/auth/otp", url.Values{"channel": {"sms"}}).want(303)
 	if got := a.header.Get("Location"); !strings.HasPrefix(got, "/auth/mfa?method=sms&sent=") {
 		t.Errorf("after sending: %s", got)
 	}
-	if p := b.page("GET", a.header.Get("Location"), nil).want(200); !strings.Contains(p.body, "You can ask for another code in") {
+	if p := b.visit("GET", a.header.Get("Location"), nil).want(200); !strings.Contains(p.body, "You can ask for another code in") {
 		t.Errorf("the page does not say when: %s", p.body)
 	}
-	b.page("POST", "/auth/otp", url.Values{"channel": {"sms"}}).want(303) // it says the same
-	b.page("POST", "/auth/mfa", url.Values{"method": {"sms"}, "code": {h.message(outbox.CodeBySMS)}}).want(303)
+	b.visit("POST", "/auth/otp", url.Values{"channel": {"sms"}}).want(303) // it says the same
+	b.visit("POST", "/auth/mfa", url.Values{"method": {"sms"}, "code": {h.message(outbox.CodeBySMS)}}).want(303)
 }
 
 func TestAnAdministratorResetsFactors(t *testing.T) {
@@ -297,6 +294,3 @@ func TestAnAdministratorResetsFactors(t *testing.T) {
 	}
 	boss.do("POST", "/auth/admin/api/users/"+secret.NewID("usr")+"/reset-factors").want(404, "not_found")
 }
-
-var _ = json.Valid
-var _ http.Handler

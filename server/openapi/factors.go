@@ -22,7 +22,7 @@ var factors = group{
 				must("secret", secret.says("The key in base32, to be typed.")),
 				must("otpauth_uri", secret.says("The same for an app.")),
 				must("qr_svg", secret.says("The same as a picture to be scanned.")),
-			), "A new key.")},
+			), "A new key.").orPage()},
 			refuses: enrolling,
 		},
 		{
@@ -40,7 +40,7 @@ var factors = group{
 		{
 			route: "POST {base}/recovery-codes", id: "newRecoveryCodes", summary: "Make new recovery codes", scope: "account:write", form: true,
 			says:    "The old ones are worth nothing from then on.",
-			answers: []answer{shows(200, object(must("recovery_codes", listOf(secret))), "Ten codes, each good once, shown this once.")},
+			answers: []answer{shows(200, object(must("recovery_codes", listOf(secret))), "Ten codes, each good once, shown this once.").orPage()},
 			refuses: []refusal{conflict},
 		},
 		{
@@ -59,7 +59,7 @@ var factors = group{
 			route: "POST {base}/otp/enrol", id: "beginCodes", summary: "Begin to set up codes by mail or telephone", scope: "account:write", form: true,
 			says:    "A code goes to the verified address, or to the number, which is verified by it.",
 			body:    read(body(ticketMember, must("channel", channel), may("phone", text.says("With its country code: `+4930123456`.")))),
-			answers: []answer{shows(202, ref("SentCode"), "It is on its way.")},
+			answers: []answer{shows(202, ref("SentCode"), "It is on its way."), page("The same.")},
 			refuses: append([]refusal{rateLimited}, enrolling...),
 		},
 		{
@@ -124,6 +124,6 @@ var (
 	enrolling = []refusal{unauthenticated, invalidToken, stepUp, insufficientScope}
 
 	enrolled = []answer{
-		shows(200, ref("Enrolled"), "It counts. With a ticket: signed in."),
+		shows(200, ref("Enrolled"), "It counts. With a ticket: signed in.").orPage(),
 	}
 )
