@@ -174,6 +174,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"pages", func() { driveEveryPage(h, boss) }},
 		{"sign-in", func() { driveSignIn(h) }},
 		{"one's own account", func() { driveOwnAccount(h) }},
+		{"second factors", func() { driveFactors(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},
 		{"grants", func() { driveGrants(boss) }},

@@ -17,6 +17,7 @@ var pages = group{
 			route: "GET {base}/mfa", id: "secondFactorPage", summary: "Page for the second step of a sign-in",
 			query:   []parameter{optional("method", text.says("Way to do it.")), codeSent},
 			answers: []answer{page("The page.")},
+			refuses: []refusal{invalidToken},
 		},
 		{
 			route: "GET {base}/step-up", id: "stepUpPage", summary: "Page to confirm who you are",
