@@ -21,11 +21,6 @@ import (
 func challenge(channel otp.Kind) onetime.Purpose { return onetime.Purpose("factor." + string(channel)) }
 func enrolment(channel otp.Kind) onetime.Purpose { return onetime.Purpose("enrol." + string(channel)) }
 
-// codes makes the MACs of codes that are sent.
-func (s *Service) codes() onetime.Codes {
-	return onetime.Codes{Key: s.Sealer.Derive("one-time codes")}
-}
-
 // sends spaces out the codes that are sent to somebody: half a minute, then twice as
 // long each time. A code that was used starts it anew.
 func (s *Service) sends() *limit.Tries {

@@ -17,6 +17,7 @@ type commandLine struct {
 		Enable       userEnable       `cmd:"" help:"Open a closed account again."`
 		Delete       userDelete       `cmd:"" help:"Remove an account and everything that it holds."`
 		ResetFactors userResetFactors `cmd:"" name:"reset-factors" help:"Remove the second factors of somebody who has lost them: the user is signed out everywhere."`
+		Reset        userResetLink    `cmd:"" name:"reset-link" help:"Make a link by which a user sets a new password; it is shown this once."`
 		Passwd       userPassword     `cmd:"" name:"password" help:"Set a new password: the user is signed out everywhere."`
 		Role         struct {
 			Add    userRoleAdd    `cmd:"" help:"Give a user a role."`

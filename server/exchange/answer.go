@@ -125,6 +125,10 @@ func Problem(err error) error {
 		return conflict("conflict", "There is no such factor, or nothing was begun. Begin anew.")
 	case errors.Is(err, account.ErrFactorNeeded):
 		return conflict("conflict", "Your account needs a second factor. Set up another one first.")
+	case errors.Is(err, account.ErrMailed):
+		return because("mailed", sallyport.Unauthenticated("invalid_token", "This link or code does not work, or no longer. Ask for a new mail."))
+	case errors.Is(err, account.ErrNotYours):
+		return because("not_yours", sallyport.Unauthenticated("unauthenticated", "Sign in to confirm this address; or, for a new account, set a password."))
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastWayIn):
@@ -178,6 +182,12 @@ func unlike(e *otp.CodeError) *sallyport.Problem {
 		extra["limit"] = e.Limit
 	}
 	return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: e.Text, Extra: extra}
+}
+
+// because adds the reason by which a page finds its own words.
+func because(reason string, p *sallyport.Problem) *sallyport.Problem {
+	p.Extra = map[string]any{"reason": reason}
+	return p
 }
 
 // passkeyProblem is what a passkey that does not do is answered with.

@@ -13,6 +13,7 @@ type Form struct {
 	Closed     bool // nobody can register by themselves
 
 	UnknownPasskey *UnknownPasskey // that was just tried
+	EmailIsName    bool            // people register with an address alone
 }
 
 // An Account is what the account page shows.
@@ -64,3 +65,15 @@ func (f Factor) All() []string { return append([]string{f.Method}, f.Others...) 
 
 // ByMessage reports whether the code that is asked for comes in a message.
 func (f Factor) ByMessage() bool { return f.Method == "email" || f.Method == "sms" }
+
+// Mailed is what the pages show to which the links of messages lead, and those that
+// ask for a message.
+type Mailed struct {
+	Identifier string
+	Token      string // of the link; "" = the code is asked for
+	Code       string
+	Ticket     string // of a registration
+	ReturnTo   string
+	Password   bool // a password is asked for
+	SignIn     bool // who opened the link must sign in first
+}
