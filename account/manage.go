@@ -91,10 +91,7 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user}); err != nil {
 			return p, err
 		}
-		if _, err := tx.Factors.RemoveAll(ctx, user); err != nil {
-			return p, err
-		}
-		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
+		if err := removeFactors(ctx, tx, user); err != nil {
 			return p, err
 		}
 		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {

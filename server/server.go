@@ -32,6 +32,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/decide"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
+	"github.com/sallyport-auth/sallyport/server/factors"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
@@ -322,6 +323,9 @@ func (s *Server) mount(ctx context.Context) error {
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		s.social(providers, answer, pages),
+		&factors.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,

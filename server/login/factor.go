@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -63,7 +64,9 @@ func (h *Handler) factorFailed(w http.ResponseWriter, r *http.Request, ticket st
 	if pendingErr != nil {
 		return pendingErr
 	}
-	return h.Pages.Failed(w, r, "factor", err, factorView(p.Methods, m, false))
+	v := factorView(p.Methods, m, false)
+	v.Sent = true // or there was nothing to be wrong
+	return h.Pages.Failed(w, r, "factor", err, v)
 }
 
 // factorPage asks for one method, and links to the others.
@@ -78,7 +81,9 @@ func (h *Handler) factorPage(w http.ResponseWriter, r *http.Request) error {
 	if p.Enrol {
 		return h.Pages.Show(w, r, "factor_needed", factorView(p.Methods, "", false))
 	}
-	return h.Pages.Show(w, r, "factor", factorView(p.Methods, account.Method(r.URL.Query().Get("method")), false))
+	v := factorView(p.Methods, account.Method(r.URL.Query().Get("method")), false)
+	v.Sent, v.Again = sent(r)
+	return h.Pages.Show(w, r, "factor", v)
 }
 
 // factorView shows the method asked for if it is offered, and else the first.
@@ -93,6 +98,13 @@ func factorView(offered []account.Method, asked account.Method, stepUp bool) web
 		}
 	}
 	return v
+}
+
+// sent reads from the page's address whether a code was sent, and in how many seconds
+// another can be.
+func sent(r *http.Request) (bool, int) {
+	again, err := strconv.ParseUint(r.URL.Query().Get("sent"), 10, 12)
+	return err == nil, int(again)
 }
 
 type stepUpRequest struct {
@@ -132,7 +144,9 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 		if listErr != nil {
 			return exchange.Problem(listErr)
 		}
-		return h.Pages.Failed(w, r, "step_up", err, h.stepUpView(r, ms, in.Method, in.ReturnTo))
+		v := h.stepUpView(r, ms, in.Method, in.ReturnTo)
+		v.Sent = true
+		return h.Pages.Failed(w, r, "step_up", err, v)
 	}
 	if p.Credential == "session" {
 		h.Answer.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
@@ -170,6 +184,7 @@ func (h *Handler) stepUpPage(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) stepUpView(r *http.Request, ms []account.Method, asked account.Method, back string) web.Factor {
 	v := factorView(ms, asked, true)
+	v.Sent, v.Again = sent(r)
 	v.ReturnTo, v.Strong = back, r.URL.Query().Get("acr") != ""
 	return v
 }

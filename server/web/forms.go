@@ -56,7 +56,15 @@ type Factor struct {
 	StepUp   bool     // it confirms within a session
 	Strong   bool     // a stronger sign-in is asked for, not a fresher one
 	ReturnTo string   // of a step-up; a ticket knows where it leads
+	Sent     bool     // of a code in a message: one is on its way
+	Again    int      // seconds until another can be asked for
 }
+
+// All are the methods in the order to offer them.
+func (f Factor) All() []string { return append([]string{f.Method}, f.Others...) }
+
+// ByMessage reports whether the code that is asked for comes in a message.
+func (f Factor) ByMessage() bool { return f.Method == "email" || f.Method == "sms" }
 
 // Mailed is what the pages show to which the links of messages lead, and those that
 // ask for a message.
