@@ -308,6 +308,10 @@ func (s *Server) mount(ctx context.Context) error {
 		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
+	withPasskeys := &passkeys.Handler{
+		Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
+	}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
@@ -317,11 +321,8 @@ func (s *Server) mount(ctx context.Context) error {
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
-		&passkeys.Handler{
-			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
-			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
-		},
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		withPasskeys,
+		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
 		s.social(providers, answer, pages),
 		&factors.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
