@@ -211,6 +211,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Passwords: &password.Hasher{Params: c.Passwords},
 		Passkeys:  c.party(),
 		Policy:    password.Policy{MinLength: c.PasswordMin},
+		Breaches:  c.breaches(),
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 
@@ -224,6 +225,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
+}
+
+func (c *Config) breaches() *password.Breaches {
+	if c.Breaches == "" {
+		return nil
+	}
+	return &password.Breaches{URL: c.Breaches, Closed: c.BreachesClosed}
 }
 
 // refreshTokens derives the keys of refresh tokens from the sealing keys, each

@@ -61,6 +61,7 @@ type me struct {
 	Permissions []string    `json:"permissions"`
 	Scopes      []string    `json:"scopes"` // null: not limited
 	Session     *ownSession `json:"session,omitempty"`
+	Breached    bool        `json:"password_breached,omitempty"`
 	Credential  string      `json:"credential"`
 }
 
@@ -86,6 +87,9 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 			return exchange.Problem(err)
 		}
 		out.User = u
+		if out.Breached, err = h.Accounts.PasswordBreached(r.Context(), p.Subject); err != nil {
+			return exchange.Problem(err)
+		}
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }
