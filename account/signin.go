@@ -104,6 +104,10 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Actor = u.ID
+	if err := s.stay(ctx, tx, &u, o, now); err != nil {
+		return nil, nil, err
+	}
 	sess, cookie := s.Timeouts.New(u.ID, now)
 	sess.Org = st.Org
 	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = []string{"pwd"}, 1, now, p
@@ -122,7 +126,6 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.
 	if err := tx.Sessions.Create(ctx, sess); err != nil {
 		return nil, nil, err
 	}
-	o.Actor = u.ID
 	e := o.Entry("user.sign_in", u.ID, now)
 	e.Org, e.Detail = sess.Org, map[string]string{"method": "pwd", "session": sess.ID}
 	out := &SignedIn{User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie}

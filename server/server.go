@@ -286,7 +286,10 @@ func (s *Server) mount(context.Context) error {
 			Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages,
 			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Closed: s.config.ClosedRegistration,
 		},
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		&me.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy,
+			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Pages: pages, Fresh: s.config.freshFor(),
+		},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
@@ -386,6 +389,9 @@ func (s *Server) maintain(ctx context.Context) {
 	for {
 		if err := s.signals.Maintain(ctx); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "looking after event streams failed", "err", err)
+		}
+		if _, err := s.Accounts.DeleteLeaving(ctx, time.Now(), batch); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "deleting accounts whose owners left failed", "err", err)
 		}
 		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "sweeping failed", "err", err)

@@ -99,7 +99,10 @@ func Problem(err error) error {
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastAdmin):
-		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
+		return &sallyport.Problem{
+			Status: http.StatusConflict, Code: "conflict", Detail: "This is the last administrator. Make somebody else one first.",
+			Extra: map[string]any{"reason": "last_admin"},
+		}
 	case errors.Is(err, account.ErrExceeds):
 		return sallyport.Forbidden("forbidden", "Nobody can give or take more than they hold themselves.")
 	case errors.Is(err, account.ErrOtherAddress):
