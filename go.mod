@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/alecthomas/kong v1.16.1
 	github.com/cedar-policy/cedar-go v1.9.0
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
+	github.com/emersion/go-smtp v0.26.0
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/go-chi/chi/v5 v5.4.0
 	github.com/go-crypt/x v0.4.16
@@ -15,6 +17,7 @@ require (
 	github.com/pelletier/go-toml/v2 v2.4.2
 	github.com/redis/rueidis v1.0.77
 	github.com/rogpeppe/go-internal v1.15.0
+	github.com/wneessen/go-mail v0.8.1
 	golang.org/x/crypto v0.57.0
 	golang.org/x/oauth2 v0.38.0
 	golang.org/x/sys v0.48.0

@@ -80,6 +80,9 @@ func (s *Service) remove(ctx context.Context, user string, due func(User) bool, 
 		if err := tx.Certificates.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.Devices.RemoveOthers(ctx, user, ""); err != nil {
+			return p, err
+		}
 		if err := tx.Passkeys.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}

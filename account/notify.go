@@ -10,10 +10,14 @@ import (
 // or, if that is how messages of the kind go out, to the verified phone. It writes
 // nothing if there is none: to an address that nobody proved we tell nothing.
 func (s *Service) notify(ctx context.Context, tx Tx, u User, k outbox.Kind, data map[string]string) error {
-	if u.Email == "" || !u.EmailVerified {
+	to, proved := u.Email, u.EmailVerified
+	if k.Channel() == outbox.SMS {
+		to, proved = u.Phone, u.PhoneVerified
+	}
+	if to == "" || !proved {
 		return nil
 	}
-	return s.write(ctx, tx, k, outbox.Letter{User: u.ID, To: u.Email, Data: data})
+	return s.write(ctx, tx, k, outbox.Letter{User: u.ID, To: to, Locale: u.Locale, Data: data})
 }
 
 // write writes a message to whomever the letter names, in this transaction.

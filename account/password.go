@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -80,6 +81,9 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
 			return p, err
 		}
+		if err := s.notify(ctx, tx, u, outbox.PasswordChanged, nil); err != nil {
+			return p, err
+		}
 		about := o.about(u.ID, "password changed")
 		about.Change = ssf.Update
 		if p, err = appendKills(ctx, tx, u.ID, about, dead...); err != nil {
@@ -144,7 +148,8 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 	}
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		if _, err := tx.Users.Lock(ctx, user); err != nil {
+		u, err := tx.Users.Lock(ctx, user)
+		if err != nil {
 			return p, err
 		}
 		dead, err := s.kill(ctx, tx, user, "password set", now)
@@ -159,6 +164,9 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.set", user, now)); err != nil {
+			return p, err
+		}
+		if err := s.notify(ctx, tx, u, outbox.PasswordChanged, nil); err != nil {
 			return p, err
 		}
 		return appendKills(ctx, tx, user, about, dead, s.notice(revoke.Subject, user, now))

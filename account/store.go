@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -37,7 +38,7 @@ type Store interface {
 	// Sweep deletes up to limit expired rows of each kind and returns how many it
 	// deleted; 0 means that nothing is left to sweep. Kinds: sessions at their
 	// absolute end, refresh families, API keys, failures, invitations, grants,
-	// one-time tokens, mappings of certificates,
+	// one-time tokens, mappings of certificates, devices,
 	// factors that wait for their first code after otp.PendingLife,
 	// used answers of providers,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
@@ -86,6 +87,7 @@ type Tx struct {
 	Invitations   org.Invitations
 
 	Certificates clientcert.Store
+	Devices      device.Store
 	Outbox       outbox.Store
 	Factors      otp.Factors
 	Recovery     otp.RecoveryCodes

@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
@@ -83,6 +84,11 @@ type Config struct {
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+
+	// Mail and SMS say who carries messages. Without, they wait in the store; on loopback
+	// they can be read at BasePath/dev/mail.
+	Mail messages.Mail
+	SMS  messages.SMS
 
 	// CertificateHeader is how the trusted proxies hand on the certificates of their
 	// clients; "" = not at all. Where no proxy terminates TLS, the listener's
@@ -180,7 +186,7 @@ func (c *Config) check() error {
 	if u, err := url.Parse(c.Help); err != nil || c.Help != "" && u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "mailto" {
 		report("Help %q must look like https://example.com/help or mailto:help@example.com", c.Help)
 	}
-	return errors.Join(append(errs, c.Theme.Check(), c.Passwords.Validate(), c.Keys.Check())...)
+	return errors.Join(append(errs, c.Theme.Check(), c.checkMessages(), c.Passwords.Validate(), c.Keys.Check())...)
 }
 
 func (c *Config) checkURL() error {

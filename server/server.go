@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/password"
@@ -59,6 +60,7 @@ type Server struct {
 	feed     *revoke.Feed
 	events   *events.Streams
 	signals  *transmitter.Transmitter
+	senders  []*outbox.Sender
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
@@ -107,6 +109,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 		s.running.Go(func() { s.signals.Run(background) })
+		for _, sender := range s.senders {
+			s.running.Go(func() { sender.Run(background) })
+		}
 	}
 	return s, nil
 }
@@ -268,7 +273,7 @@ func (s *Server) guard(context.Context) error {
 }
 
 // mount registers our own routes.
-func (s *Server) mount(context.Context) error {
+func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
 	pages, err := web.New(web.Config{
 		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
@@ -278,6 +283,9 @@ func (s *Server) mount(context.Context) error {
 		return err
 	}
 	s.Gate.Page = pages.Problem
+	if s.senders, err = s.messages(ctx, pages); err != nil {
+		return err
+	}
 	s.Routes = &sallyport.Routes{Gate: s.Gate}
 	home := base + "/"
 	s.setup = &setup.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Pages: pages}
@@ -312,6 +320,7 @@ func (s *Server) mount(context.Context) error {
 	} {
 		flow.Mount(s.Routes)
 	}
+	s.devMail(pages, s.Routes)
 	s.Routes.Handle("GET /.well-known/jwks.json", sallyport.Public().NoCookie(), s.Keyring.Keys())
 	return nil
 }

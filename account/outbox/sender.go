@@ -30,17 +30,17 @@ type Sender struct {
 	Deliver func(ctx context.Context, m Message, l Letter) error
 
 	Every   time.Duration // between looks for what is due; zero = 1 s
-	Timeout time.Duration // of an attempt; zero = 30 s
+	Timeout time.Duration // of an attempt; zero = 20 s
 	Log     *slog.Logger  // nil = slog.Default()
 }
 
 func (s *Sender) every() time.Duration   { return cmp.Or(s.Every, time.Second) }
-func (s *Sender) timeout() time.Duration { return cmp.Or(s.Timeout, 30*time.Second) }
+func (s *Sender) timeout() time.Duration { return cmp.Or(s.Timeout, 20*time.Second) }
 func (s *Sender) log() *slog.Logger      { return cmp.Or(s.Log, slog.Default()) }
 
 // lease is how long a message is the sender's: longer than an attempt can take, with
 // what it takes to note its end and what clocks of nodes differ by.
-func (s *Sender) lease() time.Duration { return s.timeout() + 30*time.Second }
+func (s *Sender) lease() time.Duration { return s.timeout() + 10*time.Second }
 
 // A RefusedError means that a message will never be accepted.
 type RefusedError struct{ Problem string }

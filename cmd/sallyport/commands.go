@@ -91,6 +91,10 @@ type commandLine struct {
 		Prune  keysPrune  `cmd:"" help:"Carry out the schedule now: remove keys that are over, make the next ones."`
 	} `cmd:"" help:"Keys that sign tokens."`
 
+	Mail struct {
+		Preview mailPreview `cmd:"" help:"Show what a message looks like."`
+	} `cmd:"" help:"Messages to people."`
+
 	Routes routes `cmd:"" help:"List what the server answers, and the door before each."`
 
 	Config struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server"
+	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/store"
 	"github.com/sallyport-auth/sallyport/store/postgres"
 	"github.com/sallyport-auth/sallyport/store/sqlite"
@@ -190,6 +191,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh,
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
 		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies,
+		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
 	}
 }

@@ -57,6 +57,8 @@ var layers = []layer{
 	{"store/storetest/**", append([]string{"store"}, features...), []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 		"the contract is the same for every back end, so it knows none"},
 
+	{"server/messages/**", append([]string{"store/**", "server/web", "server/exchange"}, features...), append([]string{"golang.org/x/text", "github.com/wneessen/go-mail"}, crypto...),
+		"the only importer of the library that writes mail"},
 	{"server/qr", nil, []string{"rsc.io/qr"}, "it draws, and knows nothing of what"},
 	{"server/**", append([]string{"store/**"}, features...), append([]string{"golang.org/x/text"}, crypto...),
 		"the product wires features and stores together; command line, files and metrics belong to cmd"},
@@ -73,6 +75,7 @@ var layers = []layer{
 		"the statements are shared by two back ends, so they know neither driver"},
 	{"internal/testdb/**", []string{"internal/testenv"}, []string{"github.com/jackc/pgx/v5"},
 		"it creates databases on a PostgreSQL of its own"},
+	{"internal/testmail", nil, []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}, "it takes the mails of tests"},
 	{"internal/**", []string{".", "internal/*"}, append([]string{"golang.org/x/text", "golang.org/x/sys"}, crypto...),
 		"what several layers share is below them all"},
 }
@@ -116,7 +119,7 @@ var bans = []ban{
 	}, false,
 		"package testing registers flags in the program that links it"},
 	{"test helpers in a program", []string{
-		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest",
+		modulePath + "/internal/testdb", modulePath + "/internal/testenv", modulePath + "/internal/archtest", modulePath + "/internal/testmail",
 		modulePath + "/internal/testtally", modulePath + "/internal/process", modulePath + "/internal/load", modulePath + "/store/storetest", modulePath + "/sallytest",
 		modulePath + "/internal/sqldb/sqltest", modulePath + "/server/internal/conform", modulePath + "/internal/upstream", modulePath + "/internal/passkeytest",
 	}, []string{"internal/testdb/**", "store/storetest/**", "internal/sqldb/sqltest", "internal/load", "internal/upstream"}, false, "only tests import what is made for tests"},

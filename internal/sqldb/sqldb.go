@@ -70,6 +70,7 @@ func NewTx(c Conn) account.Tx {
 		Invitations:   invitations{d},
 
 		Certificates: certificates{d},
+		Devices:      devices{d},
 		Outbox:       outboxMessages{d},
 		Factors:      factors{d},
 		Recovery:     recoveryCodes{d},

@@ -26,6 +26,8 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_refresh_families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"API keys", `DELETE FROM sallyport_api_keys WHERE id IN
 		(SELECT id FROM sallyport_api_keys WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"devices", `DELETE FROM sallyport_devices WHERE id IN
+		(SELECT id FROM sallyport_devices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"certificates", `DELETE FROM sallyport_client_certificates WHERE id IN
 		(SELECT id FROM sallyport_client_certificates WHERE not_after > 0 AND not_after <= $1 ORDER BY not_after LIMIT $2)`, 0},
 	{"invitations", `DELETE FROM sallyport_invitations WHERE id IN

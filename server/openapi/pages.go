@@ -47,6 +47,16 @@ var running = group{
 			answers: []answer{shows(200, free, "An OpenAPI 3.1 document.").with("ETag", "Of this version.")},
 		},
 		{
+			route: "GET {base}/dev/mail", id: "devMail", summary: "Messages that wait",
+			says: "Only on loopback, while no mail server or no gateway for text messages is set up, and only from the same machine: " +
+				"what they hold opens accounts.",
+			query: []parameter{optional("to", text.says("Only those to this address or number."))},
+			answers: []answer{shows(200, object(must("items", listOf(object(
+				must("id", text), must("channel", oneOf("email", "sms")), must("kind", text), must("to", text), must("lang", text),
+				must("subject", text), must("text", text), may("link", text), may("code", text), must("created_at", moment), must("expires_at", moment),
+			)))), "Newest first.").orPage()},
+		},
+		{
 			route: "GET /healthz", id: "health", summary: "Does the process live?",
 			answers: []answer{plain(200, "It does.")},
 		},

@@ -81,6 +81,7 @@ func (x *tx) sweep(now time.Time, limit int) int {
 	return each(x.sessionExpiry.expired(now, limit), sessions{x}.remove) +
 		each(x.familyExpiry.expired(now, limit), families{x}.remove) +
 		each(x.keyExpiry.expired(now, limit), apiKeys{x}.remove) +
+		each(x.deviceExpiry.expired(now, limit), devices{x}.remove) +
 		each(x.certificateExpiry.expired(now, limit), certificates{x}.remove) +
 		each(x.failureBy.expired(now, limit), failures{x}.remove) +
 		each(x.invitationExpiry.expired(now, limit), invitations{x}.remove) +

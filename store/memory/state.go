@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -80,16 +81,21 @@ type state struct {
 	certificateByName tree[string]
 	certificatesOf    index // by owner
 	certificateExpiry expiry
-	oneTime           tree[*onetime.Token]
-	byOneTimeHash     tree[string]
-	oneTimeByUser     index
-	oneTimeExpiry     expiry
-	messages          tree[*outbox.Message]
-	messageExpiry     expiry
-	factors           tree[*otp.Factor]
-	factorsOf         index              // by user
-	factorWaiting     expiry             // by the time when they were made
-	recovery          tree[tree[string]] // by user: HMACs, "used" or ""
+
+	devices       tree[*device.Device]
+	deviceByHash  tree[string] // by hash, then user
+	devicesOf     index        // by user
+	deviceExpiry  expiry
+	oneTime       tree[*onetime.Token]
+	byOneTimeHash tree[string]
+	oneTimeByUser index
+	oneTimeExpiry expiry
+	messages      tree[*outbox.Message]
+	messageExpiry expiry
+	factors       tree[*otp.Factor]
+	factorsOf     index              // by user
+	factorWaiting expiry             // by the time when they were made
+	recovery      tree[tree[string]] // by user: HMACs, "used" or ""
 
 	identities   tree[*account.Identity]
 	bySubject    tree[string]    // by pair of issuer and subject
@@ -159,6 +165,7 @@ func bind(x *tx) account.Tx {
 		Invitations:   invitations{x},
 
 		Certificates: certificates{x},
+		Devices:      devices{x},
 		Outbox:       outboxMessages{x},
 		Factors:      factors{x},
 		Recovery:     recoveryCodes{x},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -161,6 +162,7 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 		func() error { return tx.Sessions.Create(ctx, c.newSession(name, user)) },
 		func() error { return tx.APIKeys.Create(ctx, key) },
 		func() error { return tx.Certificates.Create(ctx, mapping) },
+		func() error { return tx.Devices.Create(ctx, c.newDevice(name, user)) },
 		func() error { return tx.Passkeys.Create(ctx, c.newPasskey(name, user)) },
 		func() error { return tx.Roles.PutRole(ctx, authz.Role{Name: name, Permissions: []string{"post:read"}}) },
 		func() error { _, err := tx.Roles.Assign(ctx, user, name, ""); return err },
@@ -218,6 +220,7 @@ var expiring = len([]string{
 	"family",
 	"API key",
 	"certificate",
+	"device",
 	"failures",
 	"grant",
 	"decision",
@@ -249,6 +252,7 @@ type census struct {
 	APIKeys  []apikey.Key
 
 	Certificates []clientcert.Mapping
+	Devices      []device.Device
 
 	Passkeys []passkey.Passkey
 	Roles    []authz.Role
@@ -290,6 +294,7 @@ func (c *check) census(name string) (n census) {
 			func() (err error) { n.Sessions, err = tx.Sessions.List(ctx, user); return },
 			func() (err error) { n.Family, err = tx.Families.Rotate(ctx, r); return },
 			func() (err error) { n.APIKeys, err = tx.APIKeys.List(ctx, user); return },
+			func() (err error) { n.Devices, err = tx.Devices.List(ctx, user); return },
 			func() (err error) { n.Certificates, err = tx.Certificates.List(ctx, user); return },
 			func() (err error) { n.Passkeys, err = tx.Passkeys.List(ctx, user); return },
 			func() (err error) { n.Roles, err = tx.Roles.Roles(ctx); return },

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"rotation races", rotationRaces},
 		{"api keys", apiKeys},
 		{"certificates", certificates},
+		{"devices", devices},
 		{"passkeys", passkeys},
 		{"roles", roles},
 		{"grants", grants},

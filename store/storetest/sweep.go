@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
@@ -53,6 +54,13 @@ var sweep = []promise{
 		equal(c, "left", keyIDs(c.listKeys("usr_ann")), []string{"key_5", "key_never"})
 		equal(c, "expired one left after a century", c.sweepAt(c.now.AddDate(100, 0, 0), 10), 1)
 		equal(c, "left after a century", keyIDs(c.listKeys("usr_ann")), []string{"key_never"})
+	}},
+
+	{"expired devices go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			c.device(fmt.Sprint(i), "usr_ann", func(d *device.Device) { d.ExpiresAt = expires })
+		})
+		equal(c, "left", deviceIDs(c.devicesOf("usr_ann")), []string{"dev_5"})
 	}},
 
 	{"expired mappings of certificates go in batches, others stay", func(c *check) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -143,6 +144,17 @@ var writes = []struct {
 	{"the new name of a passkey", func(c *check, tx account.Tx, s string) error {
 		_, err := tx.Passkeys.Rename(c.Context(), "pky_ann", "usr_ann", s)
 		return err
+	}},
+
+	{"the id of a device", deviceWith(func(x *device.Device, s string) { x.ID = s })},
+	{"the user of a device", deviceWith(func(x *device.Device, s string) { x.User = s })},
+	{"the user agent of a device", deviceWith(func(x *device.Device, s string) { x.UserAgent = s })},
+	{"the address of a device", deviceWith(func(x *device.Device, s string) { x.Address = s })},
+	{"the log of a trusted device", deviceWith(func(x *device.Device, s string) { x.Trusted.Log = s })},
+	{"the new address of a device", func(c *check, tx account.Tx, s string) error {
+		x := c.newDevice("ann", "usr_ann")
+		x.Address = s
+		return tx.Devices.Update(c.Context(), x)
 	}},
 
 	{"the name of a role", func(c *check, tx account.Tx, s string) error {
@@ -345,6 +357,14 @@ func passkeyWith(set func(*passkey.Passkey, string)) func(*check, account.Tx, st
 		x := c.newPasskey("new", "usr_ann")
 		set(&x, s)
 		return tx.Passkeys.Create(c.Context(), x)
+	}
+}
+
+func deviceWith(set func(*device.Device, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newDevice("new", "usr_ann")
+		set(&x, s)
+		return tx.Devices.Create(c.Context(), x)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/store/redis"
 )
 
@@ -28,6 +29,12 @@ func check(c *Config) (problems []string) {
 		if err := redis.CheckURL(c.Redis.URL); err != nil {
 			report("redis.url: %s", err)
 		}
+	}
+	if err := (&messages.Mail{URL: c.Mail.URL, From: c.Mail.From}).Check(); err != nil {
+		report("mail: %s", err)
+	}
+	if err := (&messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret}).Check(); err != nil {
+		report("sms: %s", err)
 	}
 	if err := c.Hashing().Validate(); err != nil {
 		report("password: the costs do not fit: %s", oneLine(err))

@@ -24,6 +24,8 @@ type Config struct {
 	Token    Token
 	Keys     Keys
 	Password Password
+	Mail     Mail
+	SMS      SMS
 	Log      Log
 
 	Roles     map[string][]string  // permissions of roles that are created if absent
@@ -106,6 +108,12 @@ type Password struct {
 	InsecureLowCost                bool
 	KeepOtherSessions              bool
 }
+
+// Mail is who carries mails.
+type Mail struct{ URL, From string }
+
+// SMS is who carries text messages.
+type SMS struct{ URL, Secret string }
 
 // Log is what is written to standard error.
 type Log struct {

@@ -84,11 +84,13 @@ var (
 	files   = texts("the path of a file", func(string) bool { return true })
 	folders = texts("the path of a folder", func(s string) bool { return s != "" })
 
-	addresses = texts(`an address such as "127.0.0.1:8080"`, isAddress)
-	urls      = texts(`a scheme and a host such as "https://example.com"`, orNone(isOrigin))
-	paths     = texts(`a path such as "/auth"`, regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`).MatchString)
-	caches    = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true }) // check says more
-	databases = texts(`the URL of a PostgreSQL database such as "postgres://host/name"`, orNone(isDatabase))
+	addresses   = texts(`an address such as "127.0.0.1:8080"`, isAddress)
+	urls        = texts(`a scheme and a host such as "https://example.com"`, orNone(isOrigin))
+	paths       = texts(`a path such as "/auth"`, regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`).MatchString)
+	caches      = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true })             // check says more
+	mailServers = texts(`a URL such as "smtp://user:password@host:587"`, func(string) bool { return true }) // check says more
+	gateways    = texts(`a URL such as "https://sms.example.com/send"`, func(string) bool { return true })  // check says more
+	databases   = texts(`the URL of a PostgreSQL database such as "postgres://host/name"`, orNone(isDatabase))
 )
 
 func isAddress(s string) bool {

@@ -173,6 +173,15 @@ func Settings() []Setting {
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
 			"A password change leaves the other sessions of the user alone."),
 
+		setting("mail.url", mailServers, "", func(c *Config) *string { return &c.Mail.URL },
+			"Mail server: smtp://user:password@host:587, where the connection must turn to TLS (except on loopback), or smtps:// for TLS from the first byte. Empty: mails wait; on loopback they are shown at /auth/dev/mail.").hidden(),
+		setting("mail.from", anyText, "", func(c *Config) *string { return &c.Mail.From },
+			"Sender of mails, such as \"Bulletin <no-reply@example.com>\". Empty: the user of mail.url, if that is an address."),
+		setting("sms.url", gateways, "", func(c *Config) *string { return &c.SMS.URL },
+			"Gateway for text messages: https:// of a webhook, or twilio://ACCOUNT:TOKEN@api.twilio.com?from=+15550100. Empty: none are sent.").hidden(),
+		setting("sms.secret", anyText, "", func(c *Config) *string { return &c.SMS.Secret },
+			"What requests to a webhook are signed with: at least 16 characters.").hidden(),
+
 		family("roles", perms, func(c *Config) *map[string][]string { return &c.Roles },
 			"Permissions of a role that is created if there is none of that name; from then on it is changed by `sallyport role` or the API, not here."),
 		family("resources", anyAlgorithm, func(c *Config) *map[string]token.Alg { return &c.Resources },
@@ -200,12 +209,20 @@ func (c *Config) Values() []Value {
 		for _, key := range sortedKeys(values) {
 			v := values[key]
 			if s.secret {
-				v = Redact(v.(string))
+				v = conceal(key, v.(string))
 			}
 			out = append(out, Value{key, v, c.Source(key)})
 		}
 	}
 	return out
+}
+
+// conceal hides what is secret in a value: all of it, unless it is a URL.
+func conceal(key, v string) string {
+	if v != "" && !strings.HasSuffix(key, ".url") && !strings.HasSuffix(key, ".database") {
+		return "(hidden)"
+	}
+	return Redact(v)
 }
 
 // Redact hides everything in a URL that may be a password.

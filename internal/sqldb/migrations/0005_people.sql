@@ -134,12 +134,16 @@ CREATE TABLE sallyport_devices (
   id            TEXT NOT NULL PRIMARY KEY,
   token_hash    BYTEA NOT NULL,
   user_id       TEXT NOT NULL,
-  name          TEXT NOT NULL,
+  user_agent    TEXT NOT NULL,
   address       TEXT NOT NULL,
   trusted_until BIGINT NOT NULL,
+  log_id        TEXT NOT NULL,
+  log_seq       BIGINT NOT NULL,
   created_at    BIGINT NOT NULL,
   last_seen_at  BIGINT NOT NULL,
   expires_at    BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (user_id, token_hash);
+CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (token_hash, user_id);
+CREATE INDEX sallyport_devices_user ON sallyport_devices (user_id, last_seen_at, id);
+-- postgres: ALTER TABLE sallyport_devices SET (fillfactor = 80);
 CREATE INDEX sallyport_devices_expires ON sallyport_devices (expires_at);

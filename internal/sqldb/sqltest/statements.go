@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
@@ -152,6 +153,16 @@ func everything(ctx context.Context, tx account.Tx) {
 	c.List(ctx, "usr_1")
 	c.Remove(ctx, "crt_1")
 	c.RemoveAll(ctx, "usr_1")
+
+	dv := tx.Devices
+	dv.Create(ctx, device.Device{ID: "dev_1", User: "usr_1", Hash: []byte{1}, ExpiresAt: later})
+	dv.ByHash(ctx, "usr_1", []byte{1})
+	dv.Update(ctx, device.Device{ID: "dev_1"})
+	dv.Rename(ctx, []byte{1}, []byte{2})
+	dv.List(ctx, "usr_1")
+	dv.EndTrust(ctx, "usr_1")
+	dv.Remove(ctx, "usr_1", "dev_1")
+	dv.RemoveOthers(ctx, "usr_1", "dev_1")
 
 	r := tx.Roles
 	r.PutRole(ctx, authz.Role{Name: "member"})
