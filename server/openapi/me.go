@@ -63,8 +63,8 @@ var ownAccount = group{
 		},
 		{
 			route: "POST {base}/leave", id: "leaveAccount", summary: "Delete your account, after a time to think", scope: "account:write", form: true,
-			says: "All sessions, tokens and API keys end at once. The account is deleted 14 days later, unless somebody signs in to it before.",
-			body: read(body()),
+			says:    "All sessions, tokens and API keys end at once. The account is deleted 14 days later, unless somebody signs in to it before.",
+			body:    read(body()),
 			answers: []answer{shows(200, object(must("delete_at", moment)), "It will be deleted then.").with("Set-Cookie", "The session is over.")},
 			refuses: []refusal{conflict},
 		},
@@ -80,13 +80,14 @@ var ownAccount = group{
 			answers: []answer{shows(200, pageOf(ref("APIKey")), "The keys, without what is secret of them.").orPage()},
 		},
 		{
-			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write",
+			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write", form: true,
+			says: "A page sends `scopes` as one text with spaces between them, and `days` instead of `expires_at`; it is shown the key.",
 			body: read(body(
 				must("name", text),
 				must("scopes", listOf(ref("Permission")).some().says("No further than the credential that makes the key.")),
 				may("expires_at", moment.orNull().says("Left out or null: never.")),
 			)),
-			answers: []answer{shows(201, ref("APIKey"), "The new key. `key` is shown this once.")},
+			answers: []answer{shows(201, ref("APIKey"), "The new key. `key` is shown this once."), page("To a form: the new key, this once.")},
 			refuses: []refusal{forbidden},
 		},
 		{
