@@ -108,6 +108,9 @@ func (s *Service) remove(ctx context.Context, user string, due func(User) bool, 
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.OneTime.EndAll(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Users.Delete(ctx, user); err != nil {
 			return p, err
 		}
