@@ -13,8 +13,6 @@ type Profile struct {
 	Locale      string // BCP 47, such as "de"; "" = what the browser asks for
 }
 
-const maxDisplayName = 100
-
 func (p *Profile) check() error {
 	if utf8.RuneCountInString(p.DisplayName) > maxDisplayName || !plainText(p.DisplayName) {
 		return invalid("display_name", "must be plain text of at most %d characters", maxDisplayName)

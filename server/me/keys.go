@@ -112,6 +112,9 @@ func (h *Handler) makeKey(r *http.Request, p *sallyport.Principal, in keyRequest
 }
 
 func (h *Handler) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	if err := nothing(w, r); err != nil {
+		return err
+	}
 	p := sallyport.From(r.Context())
 	err := h.Accounts.RevokeKey(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
 	if err != nil {

@@ -23,8 +23,7 @@ const leavingDays = int(account.LeavingPeriod / (24 * time.Hour))
 // leave plans the deletion of the caller's account: what was the caller's session ends
 // with all others.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request) error {
-	var none struct{}
-	if err := exchange.Read(w, r, &none); err != nil {
+	if err := nothing(w, r); err != nil {
 		return err
 	}
 	at, err := h.Accounts.Leave(r.Context(), sallyport.From(r.Context()).Subject, exchange.Origin(h.Gate, r))

@@ -56,7 +56,16 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
 	return exchange.JSON(w, http.StatusOK, out)
 }
 
+// nothing reads a body that says nothing, as a page posts it.
+func nothing(w http.ResponseWriter, r *http.Request) error {
+	var none struct{}
+	return exchange.Read(w, r, &none)
+}
+
 func (h *Handler) endSession(w http.ResponseWriter, r *http.Request) error {
+	if err := nothing(w, r); err != nil {
+		return err
+	}
 	p := sallyport.From(r.Context())
 	err := h.Accounts.EndSession(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
 	if err != nil {
@@ -66,6 +75,9 @@ func (h *Handler) endSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) endOthers(w http.ResponseWriter, r *http.Request) error {
+	if err := nothing(w, r); err != nil {
+		return err
+	}
 	p := sallyport.From(r.Context())
 	if err := h.Accounts.EndOtherSessions(r.Context(), p.Subject, p.Session, exchange.Origin(h.Gate, r)); err != nil {
 		return exchange.Problem(err)

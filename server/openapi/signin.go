@@ -120,7 +120,7 @@ var problem = func() schema {
 		may("decision_id", text.says("Names the decision of the policy.")),
 		may("scope", text.says("What the credential's scope lacks.")),
 		may("member", text.says("The member of the request that cannot be accepted.")),
-		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid", "last_admin").says("Why a password is weak.")),
+		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid", "last_admin").says("Why a password is weak, or what else stands in the way.")),
 		may("errors", listOf(ref("PolicyMistake")).says("Everything that is wrong with a policy.")),
 	)
 	s.Others = true
