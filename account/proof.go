@@ -113,6 +113,9 @@ func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof) (*NeedsFact
 		return nil, nil
 	}
 	methods, err := s.methods(ctx, tx, u)
+	if p.Way == string(ByPasskey) { // once more, it would show nothing more
+		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == ByPasskey })
+	}
 	if err != nil || len(methods) > 0 {
 		return &NeedsFactorError{Methods: methods}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -45,6 +46,8 @@ type Service struct {
 	// Sign writes an access token, with the key that its audience asks for.
 	Sign   func(c *token.Claims) (string, error)
 	Issuer string // claim iss, and the audience of first-party tokens
+
+	Passkeys *passkey.Party // whose passkeys they are; nil = there are none
 
 	// Sealer seals messages; nil = none are written. Pages is where links in them
 	// lead, such as "https://example.com/auth".

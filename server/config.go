@@ -83,6 +83,8 @@ type Config struct {
 	Leeway         time.Duration   // for repeated refreshes; 0 = 30 s
 	FreshFor       time.Duration   // age of a sign-in that may do sensitive things; 0 = 15 minutes
 
+	Passkeys PasskeyConfig
+
 	Keys token.Schedule // signing keys: algorithm, resources, rotation
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
@@ -178,6 +180,7 @@ func (c *Config) check() error {
 	if c.AccessLifetime > time.Hour {
 		report("AccessLifetime %v is longer than an hour: that is what refresh tokens are for", c.AccessLifetime)
 	}
+	errs = append(errs, c.checkPasskeys())
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
 	}

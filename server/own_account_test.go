@@ -8,14 +8,9 @@ import (
 	"testing"
 )
 
-// asPage is the caller as a browser that shows pages.
-func (c *caller) asPage() *caller {
-	return c.with("Sec-Fetch-Mode", "navigate").with("Content-Type", "application/x-www-form-urlencoded")
-}
-
 func TestPagesOfTheAccount(t *testing.T) {
 	h := open(t)
-	c := h.browser("ann").asPage()
+	c := h.browser("ann").page()
 	for path, says := range map[string]string{
 		"/auth/": "Hello, ann", "/auth/profile": "Language", "/auth/password": "Current password", "/auth/sessions": "This device",
 		"/auth/api-keys": "no API keys yet", "/auth/api-keys/new": "What it may do", "/auth/activity": "Account made",
@@ -27,7 +22,7 @@ func TestPagesOfTheAccount(t *testing.T) {
 			if !strings.Contains(a.body, says) || a.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%v\n%s", a.header, a.body)
 			}
-			if a := h.nobody().asPage().do("GET", path).want(303); !strings.HasPrefix(a.header.Get("Location"), "/auth/login?return_to=") {
+			if a := h.nobody().page().do("GET", path).want(303); !strings.HasPrefix(a.header.Get("Location"), "/auth/login?return_to=") {
 				t.Error(a.header)
 			}
 		})
@@ -37,7 +32,7 @@ func TestPagesOfTheAccount(t *testing.T) {
 func TestOwnAccount(t *testing.T) {
 	h := open(t)
 	c := h.browser("ann")
-	page := c.asPage()
+	page := c.page()
 	led := func(t *testing.T, a *answer, want string) {
 		t.Helper()
 		if got := a.want(303).header.Get("Location"); got != want {
@@ -73,7 +68,7 @@ func TestOwnAccount(t *testing.T) {
 		other.do("GET", "/auth/me").want(401)
 		third.do("GET", "/auth/me").want(401)
 		c.do("GET", "/auth/me").want(200)
-		h.browser("bob").asPage().do("POST", "/auth/sessions/"+ids[1][1]+"/end", "").want(404)
+		h.browser("bob").page().do("POST", "/auth/sessions/"+ids[1][1]+"/end", "").want(404)
 	})
 	t.Run("an API key is made and revoked by page", func(t *testing.T) {
 		a := page.do("POST", "/auth/api-keys", "name=backup&scopes=note:read+account:read&days=30").want(200)
@@ -150,7 +145,7 @@ func TestOwnAccount(t *testing.T) {
 		h.nobody().with("X-API-Key", k.Key).do("POST", "/auth/leave", `{}`).want(401, "step_up_required")
 	})
 	t.Run("who leaves can come back", func(t *testing.T) {
-		a := c.asPage().do("POST", "/auth/leave", "")
+		a := c.page().do("POST", "/auth/leave", "")
 		led(t, a, "/auth/login?done=left")
 		c.do("GET", "/auth/me").want(401)
 		back := h.again("ann")
@@ -165,7 +160,7 @@ func TestOwnAccount(t *testing.T) {
 	t.Run("the last administrator is told in words", func(t *testing.T) {
 		boss := h.nobody()
 		boss.do("POST", "/auth/login", `{"username":"boss","password":"`+pass+`","mode":"cookie"}`).want(200)
-		a := boss.asPage().do("POST", "/auth/leave?ui_locales=de", "").want(422)
+		a := boss.page().do("POST", "/auth/leave?ui_locales=de", "").want(422)
 		if !strings.Contains(a.body, "Sie sind der letzte Administrator.") {
 			t.Error(a.body)
 		}

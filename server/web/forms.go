@@ -11,6 +11,8 @@ type Form struct {
 	SignedOut  bool
 	StepUp     bool
 	Closed     bool // nobody can register by themselves
+
+	UnknownPasskey *UnknownPasskey // that was just tried
 }
 
 // An Organization is one line of the page of organizations.
