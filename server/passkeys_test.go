@@ -195,8 +195,8 @@ func (c *caller) form(path string, fields url.Values) *answer {
 		do("POST", path, fields.Encode())
 }
 
-// page asks for a page.
-func (c *caller) page(path string) string {
+// seen is a page, as somebody sees it.
+func (c *caller) seen(path string) string {
 	c.h.Helper()
 	return c.with("Sec-Fetch-Mode", "navigate").with("Accept", "text/html").do("GET", path).want(200).body
 }
@@ -213,11 +213,11 @@ func TestPasskeysByPage(t *testing.T) {
 	if in.header.Get("Location") != "/auth/passkeys" {
 		t.Errorf("leads to %q", in.header.Get("Location"))
 	}
-	if page := c.page("/auth/passkeys"); !strings.Contains(page, k.ID) || !strings.Contains(page, `class="badge quiet"`) {
+	if page := c.seen("/auth/passkeys"); !strings.Contains(page, k.ID) || !strings.Contains(page, `class="badge quiet"`) {
 		t.Error(page)
 	}
 	c.form("/auth/passkeys/"+k.ID+"/rename", url.Values{"name": {"Key ring"}}).want(303)
-	if page := c.page("/auth/passkeys?done=passkey_renamed"); !strings.Contains(page, "Key ring") || !strings.Contains(page, "new name") {
+	if page := c.seen("/auth/passkeys?done=passkey_renamed"); !strings.Contains(page, "Key ring") || !strings.Contains(page, "new name") {
 		t.Error(page)
 	}
 	c.form("/auth/passkeys/"+k.ID+"/rename", url.Values{"name": {strings.Repeat("x", 65)}}).want(422)

@@ -40,7 +40,8 @@ async function choose() {
   }
 }
 
-// The list below the field for the name, as long as nothing else happens.
+// The list below the field for the name, as long as nothing else happens. Where a
+// passkey was just refused that nobody has, there is none: it would be offered again.
 const renewed = 4 * 60_000;
 
 async function offer() {
