@@ -69,6 +69,7 @@ type Config struct {
 	RecordAll bool
 
 	ClosedRegistration bool // only administrators create accounts
+	EmailIsName        bool // people register with an address alone, which they prove first, and no user name
 	KeepOtherSessions  bool // a password change leaves the other sessions alone
 
 	RequireFactor   bool     // everybody needs a second factor

@@ -173,6 +173,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		}},
 		{"pages", func() { driveEveryPage(h, boss) }},
 		{"sign-in", func() { driveSignIn(h) }},
+		{"by mail", func() { driveMail(h) }},
 		{"one's own account", func() { driveOwnAccount(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},

@@ -40,6 +40,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/passkeys"
+	"github.com/sallyport-auth/sallyport/server/recovery"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -211,11 +212,15 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Policy:    password.Policy{MinLength: c.PasswordMin},
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
-		Refreshes: refreshTokens(sealer),
-		Sign:      ring.Keys().AccessToken,
-		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
+
+		MailedCodes: &limit.Tries{Key: sealer.Derive("limits of mailed codes"), Purpose: "mailed codes", Free: 5},
+		Asked:       &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages", Free: 3},
+		AskedFrom:   &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages of a client", Free: 300, FirstPause: 10 * time.Second, MaxPause: time.Minute},
+		Refreshes:   refreshTokens(sealer),
+		Sign:        ring.Keys().AccessToken,
+		Issuer:      c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
-		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions,
+		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
 }
@@ -301,6 +306,11 @@ func (s *Server) mount(ctx context.Context) error {
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
+			Registration: s.mailCookie("registration", base),
+		},
+		&recovery.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
 		&me.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy,

@@ -187,7 +187,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		BaseURL: c.Server.BaseURL, BasePath: c.Server.BasePath, Store: s, Name: c.Service.Name,
 		SealingKey: c.SealingKey, SealingKeyFile: folder(c.Store.Data).sealingKey(),
 		Roles: c.Roles, DefaultRoles: c.Service.DefaultRoles,
-		ClosedRegistration: c.Service.ClosedRegistration, KeepOtherSessions: c.Password.KeepOtherSessions,
+		ClosedRegistration: c.Service.ClosedRegistration, EmailIsName: c.Service.EmailIsName, KeepOtherSessions: c.Password.KeepOtherSessions,
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh,
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,

@@ -89,6 +89,7 @@ type Service struct {
 	Name               string
 	DefaultRoles       []string
 	ClosedRegistration bool
+	EmailIsName        bool
 }
 
 // Session is how long a sign-in lasts.

@@ -136,6 +136,8 @@ func Settings() []Setting {
 			"Roles of a new member."),
 		setting("service.closed_registration", booleans, false, func(c *Config) *bool { return &c.Service.ClosedRegistration },
 			"Nobody can register: administrators create the accounts."),
+		setting("service.email_is_name", booleans, false, func(c *Config) *bool { return &c.Service.EmailIsName },
+			"People register with an address, which they prove before there is an account, and with no user name. Otherwise with a user name, and an address if they like."),
 
 		setting("session.idle", durations(time.Minute, 0), 7*day, func(c *Config) *time.Duration { return &c.Session.Idle },
 			"A session that nobody used for so long ends."),
