@@ -330,7 +330,10 @@ func (s *Server) mount(ctx context.Context) error {
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
 		withPasskeys,
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
+		&me.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Refresh: s.refreshCookie(),
+			Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer,
+		},
 		s.social(providers, answer, pages),
 		&factors.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
@@ -435,6 +438,9 @@ func (s *Server) maintain(ctx context.Context) {
 	for {
 		if err := s.signals.Maintain(ctx); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "looking after event streams failed", "err", err)
+		}
+		if _, err := s.Accounts.DeleteLeaving(ctx, time.Now(), batch); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "deleting accounts whose owners left failed", "err", err)
 		}
 		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "sweeping failed", "err", err)

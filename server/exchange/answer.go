@@ -134,7 +134,10 @@ func Problem(err error) error {
 	case errors.Is(err, account.ErrLastWayIn):
 		return conflict("last_way_in", "This is the last way to sign in to your account. Set a password or add another one first.")
 	case errors.Is(err, account.ErrLastAdmin):
-		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
+		return &sallyport.Problem{
+			Status: http.StatusConflict, Code: "conflict", Detail: "This is the last administrator. Make somebody else one first.",
+			Extra: map[string]any{"reason": "last_admin"},
+		}
 	case errors.Is(err, account.ErrExceeds):
 		return sallyport.Forbidden("forbidden", "Nobody can give or take more than they hold themselves.")
 	case errors.Is(err, account.ErrOtherAddress):

@@ -16,31 +16,11 @@ type Form struct {
 	EmailIsName    bool            // people register with an address alone
 }
 
-// An Account is what the account page shows.
-type Account struct {
-	Username string
-	Email    string
-	Roles    []string
-	Sessions []Session
-
-	Organizations []Organization // that the person is a member of
-
-	OfferPasskey bool // a first one, where the browser can make one
-}
-
-// An Organization is one line of the account page.
+// An Organization is one line of the page of organizations.
 type Organization struct {
 	ID      string
 	Name    string
 	Current bool // the session acts in it
-}
-
-// A Session is one line of the account page.
-type Session struct {
-	Device   string
-	Address  string
-	LastSeen time.Time
-	Current  bool
 }
 
 // An Invitation is what the page of an invitation shows.
