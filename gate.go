@@ -25,6 +25,7 @@ type Gate struct {
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	Peer        func(r *http.Request) (*x509.Certificate, error)   // client certificate; nil = [VerifiedPeer]; set it where a proxy terminates TLS. Its error wraps ErrInvalidCredential if what was offered does not count
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
+	StepUp      string                                             // page to confirm who one is, for a sign-in too old or too weak; "" = SignIn
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
 	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
 	Log         *slog.Logger                                       // nil = slog.Default()

@@ -24,18 +24,17 @@ func (g *Gate) sendToSignIn(w http.ResponseWriter, r *http.Request, p *Problem) 
 	if p.Status != http.StatusUnauthorized || g.SignIn == "" || !Navigation(r) || r.Header.Get("Authorization") != "" {
 		return false
 	}
-	q := url.Values{}
+	q, target := url.Values{}, g.SignIn
 	switch p.Code {
 	case "unauthenticated", "invalid_token":
 	case "step_up_required":
-		q.Set("step_up", "1")
+		q, target = g.confirm(p)
 	default:
 		return false
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		q.Set("return_to", returnTo(r))
 	}
-	target := g.SignIn
 	if len(q) > 0 {
 		mark := "?"
 		if strings.Contains(target, "?") {
@@ -45,6 +44,21 @@ func (g *Gate) sendToSignIn(w http.ResponseWriter, r *http.Request, p *Problem) 
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)
 	return true
+}
+
+// confirm says where somebody who is signed in confirms that it is them, and what
+// is asked for: RFC 9470's acr_values, if a stronger sign-in is.
+func (g *Gate) confirm(p *Problem) (q url.Values, target string) {
+	if g.StepUp == "" {
+		return url.Values{"step_up": {"1"}}, g.SignIn
+	}
+	q = url.Values{}
+	for i := 0; i+1 < len(p.challenge); i += 2 {
+		if p.challenge[i] == "acr_values" {
+			q.Set("acr", p.challenge[i+1])
+		}
+	}
+	return q, g.StepUp
 }
 
 // returnTo is the address that r asked for, before any StripPrefix. It has one

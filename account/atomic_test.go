@@ -67,7 +67,7 @@ func operations() []operation {
 	}
 	return []operation{
 		{name: "Register", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
-			_, err := s.Register(ctx, registration(), true, origin(""))
+			_, err := s.Register(ctx, registration(), account.SignIn{WithTokens: true}, origin(""))
 			return err
 		})},
 		{name: "Add", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
@@ -75,7 +75,7 @@ func operations() []operation {
 			return err
 		})},
 		{name: "SetUp", unlogged: true, prepare: plain(func(ctx context.Context, s *account.Service) error {
-			_, err := s.SetUp(ctx, registration(), origin(""))
+			_, err := s.SetUp(ctx, registration(), account.SignIn{}, origin(""))
 			return err
 		})},
 		{name: "SignIn", unlogged: true, prepare: onSession(func(ctx context.Context, s *account.Service, first *account.SignedIn) error {

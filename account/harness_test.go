@@ -150,6 +150,7 @@ func (h *house) start(t testing.TB) *node {
 		Store: store, Follower: follower,
 		Passwords: &password.Hasher{Params: password.Params{Memory: 64, Time: 1, InsecureBelowMinimum: true}},
 		Limits:    &limit.SignIn{Key: h.sealer.Derive("limits"), PerAddress: 1 << 20},
+		Codes:     &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "codes", Free: 5},
 		Refreshes: &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},
 		Sign:      n.ring.Keys().AccessToken, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
 		ServiceName: "Orchard", DefaultRoles: []string{"member"},
@@ -213,7 +214,7 @@ func (n *node) member() *account.SignedIn { return n.named(newName()) }
 
 func (n *node) named(name string) *account.SignedIn {
 	n.t.Helper()
-	out, err := n.Register(n.t.Context(), account.Registration{Username: name, Password: pass}, true, origin(""))
+	out, err := n.Register(n.t.Context(), account.Registration{Username: name, Password: pass}, account.SignIn{WithTokens: true}, origin(""))
 	n.must(err)
 	return out
 }

@@ -308,7 +308,7 @@ func TestAnAddressIsProvedByWhoAddsTheAccountOnly(t *testing.T) {
 			t.Errorf("added %+v", u)
 		}
 		in.Username, in.Email = newName(), "dora@example.org"
-		out, err := h.Register(t.Context(), in, false, origin(""))
+		out, err := h.Register(t.Context(), in, account.SignIn{}, origin(""))
 		if h.must(err); out.User.EmailVerified {
 			t.Errorf("registered %+v", out.User)
 		}

@@ -38,7 +38,7 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 	// Counted like a sign-in: a stolen session must not become a way to guess the
 	// password.
 	a := &attempt{
-		action: "password.change", name: cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID), password: current,
+		action: "password.change", name: u.counted(), password: current,
 		find: func(ctx context.Context, tx Tx) (User, error) { return tx.Users.ByID(ctx, u.ID) },
 	}
 	err = s.prove(ctx, a, o, func() error {
@@ -54,6 +54,9 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 	}
 	return sess, cookie, nil
 }
+
+// counted is what the limits count guesses of the user's password by.
+func (u *User) counted() string { return cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID) }
 
 // replacePassword sets the hash and ends what does not survive it.
 func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
@@ -24,9 +23,10 @@ type Registration struct {
 	Roles         []string
 }
 
-// Register creates an account with the default roles and signs it in. Errors:
-// [InvalidError], [password.WeakError], [ErrTaken].
-func (s *Service) Register(ctx context.Context, in Registration, withTokens bool, o Origin) (*SignedIn, error) {
+// Register creates an account with the default roles and signs it in, in the way
+// that as says. Errors: [InvalidError], [password.WeakError], [ErrTaken],
+// [NeedsFactorError].
+func (s *Service) Register(ctx context.Context, in Registration, as SignIn, o Origin) (*SignedIn, error) {
 	if in.Password == "" {
 		return nil, invalid("password", "is missing")
 	}
@@ -40,19 +40,15 @@ func (s *Service) Register(ctx context.Context, in Registration, withTokens bool
 		return nil, err
 	}
 	o.Actor = d.user.ID
-	var out *SignedIn
-	var family *token.Family
+	var c outcome
 	err = s.Store.Update(ctx, func(tx Tx) (err error) {
 		if err := d.create(ctx, tx, "user.register", o); err != nil {
 			return err
 		}
-		out, family, err = s.start(ctx, tx, d.user, SignIn{WithTokens: withTokens}, rev, now, o)
+		c, err = s.conclude(ctx, tx, d.user, as, byPassword(rev, now), o)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.mint(out, family, rev, now)
+	return s.finish(c, err)
 }
 
 // Add creates an account on an administrator's behalf. With no roles named it
@@ -78,9 +74,9 @@ func (s *Service) Add(ctx context.Context, in Registration, o Origin) (User, err
 	return d.user, nil
 }
 
-// SetUp creates the first administrator and signs them in, without tokens. It is
-// [ErrSetUp] if there is one already.
-func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*SignedIn, error) {
+// SetUp creates the first administrator and signs them in, as [Service.Register]
+// does. It is [ErrSetUp] if there is one already.
+func (s *Service) SetUp(ctx context.Context, in Registration, as SignIn, o Origin) (*SignedIn, error) {
 	if in.Password == "" {
 		return nil, invalid("password", "is missing")
 	}
@@ -94,7 +90,7 @@ func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*Signed
 		return nil, err
 	}
 	o.Actor = d.user.ID
-	var out *SignedIn
+	var c outcome
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		admins, err := tx.Roles.LockHolders(ctx, AdminRole, 1)
 		if err != nil {
@@ -106,13 +102,10 @@ func (s *Service) SetUp(ctx context.Context, in Registration, o Origin) (*Signed
 		if err := d.create(ctx, tx, "user.set_up", o); err != nil {
 			return err
 		}
-		out, _, err = s.start(ctx, tx, d.user, SignIn{}, rev, now, o)
+		c, err = s.conclude(ctx, tx, d.user, as, byPassword(rev, now), o)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return s.finish(c, err)
 }
 
 // HasAdmin reports whether there is an active administrator.

@@ -18,7 +18,7 @@ func TestRegister(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		out, err := h.Register(t.Context(), account.Registration{
 			Username: "Ｊane", Email: "Jane@Example.org", Password: pass, Roles: []string{account.AdminRole},
-		}, true, origin(""))
+		}, account.SignIn{WithTokens: true}, origin(""))
 		h.must(err)
 		u, err := h.User(t.Context(), out.User.ID)
 		h.must(err)
@@ -86,7 +86,7 @@ func TestRegisterRefuses(t *testing.T) {
 			{"a password with NUL", account.Registration{Username: "tom", Password: pass + "\x00"}, "", nil, password.Invalid},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				out, err := h.Register(t.Context(), c.in, true, origin(""))
+				out, err := h.Register(t.Context(), c.in, account.SignIn{WithTokens: true}, origin(""))
 				if out != nil {
 					t.Error("signed in")
 				}
@@ -113,7 +113,7 @@ func TestOneNameIsRegisteredOnce(t *testing.T) {
 			suffix := newName()
 			var won, taken atomic.Int64
 			many(len(spelled), func(i int) {
-				_, err := h.Register(t.Context(), account.Registration{Username: spelled[i] + suffix, Password: pass}, false, origin(""))
+				_, err := h.Register(t.Context(), account.Registration{Username: spelled[i] + suffix, Password: pass}, account.SignIn{}, origin(""))
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -173,14 +173,14 @@ func TestSetUp(t *testing.T) {
 		has(false)
 		h.member()
 		has(false)
-		_, err := h.SetUp(t.Context(), account.Registration{Username: "first"}, origin(""))
+		_, err := h.SetUp(t.Context(), account.Registration{Username: "first"}, account.SignIn{}, origin(""))
 		if e, ok := errors.AsType[*account.InvalidError](err); !ok || e.Member != "password" {
 			t.Errorf("without password: %v", err)
 		}
 
 		var won, late atomic.Int64
 		many(4, func(int) {
-			out, err := h.SetUp(t.Context(), account.Registration{Username: newName(), Password: pass, Roles: []string{"member"}}, origin(""))
+			out, err := h.SetUp(t.Context(), account.Registration{Username: newName(), Password: pass, Roles: []string{"member"}}, account.SignIn{}, origin(""))
 			switch {
 			case err == nil:
 				won.Add(1)
@@ -200,7 +200,7 @@ func TestSetUp(t *testing.T) {
 		if es := h.audited("user.set_up", ""); len(es) != 1 || es[0].Actor != es[0].Target {
 			t.Errorf("audited %+v", es)
 		}
-		_, err = h.SetUp(t.Context(), account.Registration{Username: newName(), Password: pass}, origin(""))
+		_, err = h.SetUp(t.Context(), account.Registration{Username: newName(), Password: pass}, account.SignIn{}, origin(""))
 		h.wants(err, account.ErrSetUp, "setting up again")
 	})
 }

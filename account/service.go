@@ -39,6 +39,7 @@ type Service struct {
 	Passwords *password.Hasher
 	Policy    password.Policy
 	Limits    *limit.SignIn
+	Codes     *limit.Tries // of wrong second factors
 
 	Refreshes *token.RefreshTokens
 	// Sign writes an access token, with the key that its audience asks for.
@@ -60,6 +61,8 @@ type Service struct {
 	ServiceName       string   // no password may be made of it
 	DefaultRoles      []string // of a new member
 	KeepOtherSessions bool     // a password change does not end the other sessions
+	RequireFactor     bool     // everybody needs a second factor
+	RequireFactorOf   []string // roles: who holds one needs a second factor
 	Log               *slog.Logger
 }
 

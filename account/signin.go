@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/org"
@@ -21,6 +22,9 @@ type SignIn struct {
 	// WithTokens asks for an access and a refresh token. Otherwise the session's
 	// cookie is the only credential.
 	WithTokens bool
+
+	// For the caller: they come back with SignedIn, also by way of a ticket.
+	Mode, ReturnTo string
 }
 
 // SignedIn is what a person gets.
@@ -31,11 +35,14 @@ type SignedIn struct {
 	Session  session.Session
 	Cookie   string  // value of the session cookie; empty with tokens
 	Tokens   *Tokens // nil without
+
+	Mode, ReturnTo string // as they were given to the sign-in
 }
 
 // SignIn checks a password and starts a session. Every failure is
 // [ErrInvalidCredentials] after equal work, except [LimitError], which names that
-// do not exist get as well, and [org.ErrNotMember] after a right password.
+// do not exist get as well, and after a right password [org.ErrNotMember] and
+// [NeedsFactorError].
 //
 // The order is what makes it safe: the position is read first, the attempt is
 // spent before the hash, the hash runs outside any transaction, and creation
@@ -72,8 +79,7 @@ func (s *Service) elsewhere(ctx context.Context, a *attempt, o Origin) error {
 
 // admit starts the session, if everything still is as it was verified.
 func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*SignedIn, error) {
-	var out *SignedIn
-	var family *token.Family
+	var c outcome
 	err := s.Store.Update(ctx, func(tx Tx) error {
 		u, err := s.recheck(ctx, tx, a)
 		if err != nil {
@@ -85,28 +91,24 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 				return err
 			}
 		}
-		out, family, err = s.start(ctx, tx, u, in, a.position, a.now, o)
-		if err != nil {
+		if c, err = s.conclude(ctx, tx, u, in, byPassword(a.position, a.now), o); err != nil {
 			return err
 		}
 		return s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.mint(out, family, a.position, a.now)
+	return s.finish(c, err)
 }
 
 // start creates the session, and the family of its refresh tokens if there are
 // to be tokens, for a user whose row this transaction holds.
-func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.Position, now time.Time, o Origin) (*SignedIn, *token.Family, error) {
+func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p proof, o Origin) (*SignedIn, *token.Family, error) {
 	st, err := standingIn(ctx, tx, u.ID, in.Org)
 	if err != nil {
 		return nil, nil, err
 	}
-	sess, cookie := s.Timeouts.New(u.ID, now)
+	sess, cookie := s.Timeouts.New(u.ID, p.At)
 	sess.Org = st.Org
-	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = []string{"pwd"}, 1, now, p
+	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = p.AMR, p.AAL, p.At, p.Position
 	sess.UserAgent = clip(o.UserAgent)
 	if o.Address.IsValid() {
 		sess.Address = o.Address.String()
@@ -123,9 +125,11 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p revoke.
 		return nil, nil, err
 	}
 	o.Actor = u.ID
-	e := o.Entry("user.sign_in", u.ID, now)
-	e.Org, e.Detail = sess.Org, map[string]string{"method": "pwd", "session": sess.ID}
-	out := &SignedIn{User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie}
+	e := o.Entry("user.sign_in", u.ID, p.At)
+	e.Org, e.Detail = sess.Org, map[string]string{"method": p.Way, "amr": strings.Join(p.AMR, " "), "session": sess.ID}
+	out := &SignedIn{
+		User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie, Mode: in.Mode, ReturnTo: in.ReturnTo,
+	}
 	return out, family, tx.Audit.Append(ctx, e)
 }
 

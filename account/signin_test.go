@@ -543,7 +543,7 @@ func TestWhatAClientSaysOfItselfIsClipped(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		o := fresh()
 		o.UserAgent = "a\x00b\r\nc\xff" + strings.Repeat("ü", 1000)
-		out, err := h.Register(t.Context(), account.Registration{Username: newName(), Password: pass}, false, o)
+		out, err := h.Register(t.Context(), account.Registration{Username: newName(), Password: pass}, account.SignIn{}, o)
 		h.must(err)
 		if want := "abc" + strings.Repeat("ü", 253); out.Session.UserAgent != want {
 			t.Errorf("kept %q", out.Session.UserAgent)

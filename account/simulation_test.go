@@ -358,6 +358,7 @@ func (w *world) node(name string) *station {
 	st.service = &account.Service{
 		Store: &steppedStore{Store: w.store, w: w}, Passwords: w.hash, Sign: w.sign(nil), Issuer: issuer, Log: worldQuiet,
 		Limits:    &limit.SignIn{Key: []byte("0123456789abcdef0123456789abcdef"), PerName: 1 << 20, InARow: 1 << 20, PerAddress: 1 << 20},
+		Codes:     &limit.Tries{Purpose: "codes", Free: 5, Key: []byte("0123456789abcdef0123456789abcdef")},
 		Refreshes: &token.RefreshTokens{Current: 1, Key: func(uint32) ([]byte, bool) { return []byte("0123456789abcdef0123456789abcdef"), true }},
 	}
 	w.follow(st)

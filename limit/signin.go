@@ -1,16 +1,10 @@
 package limit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -46,24 +40,10 @@ type SignIn struct {
 // secret is looked at. Keys are locked in one order, so two transactions that
 // only call Spend and Forgive once each never wait for each other.
 func (s *SignIn) Spend(ctx context.Context, st Store, name string, addr netip.Addr, now time.Time) (wait time.Duration, err error) {
-	tallies, err := s.lock(ctx, st, s.tallies(name, addr))
-	if err != nil {
+	if err := s.check(); err != nil {
 		return 0, err
 	}
-	now = now.Truncate(time.Millisecond)
-	for _, t := range tallies {
-		wait = max(wait, t.budget.wait(t.failures, now))
-	}
-	if wait > 0 {
-		return wait, nil
-	}
-	for _, t := range tallies {
-		f, until := t.budget.spend(t.failures, now)
-		if err := st.Set(ctx, t.key, f, until); err != nil {
-			return 0, fmt.Errorf("counting a sign-in: %w", err)
-		}
-	}
-	return 0, nil
+	return spend(ctx, st, s.tallies(name, addr), now)
 }
 
 // Forgive repays what [SignIn.Spend] took for a guess that was right. The pair of
@@ -82,42 +62,19 @@ func (s *SignIn) Refund(ctx context.Context, st Store, name string, addr netip.A
 }
 
 func (s *SignIn) repay(ctx context.Context, st Store, name string, addr netip.Addr, how func(budget, Failures) (Failures, time.Time)) error {
-	tallies, err := s.lock(ctx, st, s.tallies(name, addr))
-	if err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
-	for _, t := range tallies {
-		if t.failures == (Failures{}) {
-			continue // swept meanwhile, or reset
-		}
-		f, until := how(t.budget, t.failures)
-		if err := st.Set(ctx, t.key, f, until); err != nil {
-			return fmt.Errorf("repaying a sign-in: %w", err)
-		}
-	}
-	return nil
+	return repay(ctx, st, s.tallies(name, addr), how)
 }
 
 // Reset gives the name its own budgets back, hourly and in a row. What single
 // addresses have spent on it stays, and with it a pause of at most MaxPause.
 func (s *SignIn) Reset(ctx context.Context, st Store, name string) error {
-	tallies, err := s.lock(ctx, st, s.tallies(name, netip.Addr{})[:2])
-	if err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
-	for _, t := range tallies {
-		if err := st.Set(ctx, t.key, Failures{}, time.Time{}); err != nil {
-			return fmt.Errorf("resetting sign-in limits: %w", err)
-		}
-	}
-	return nil
-}
-
-// A tally is a budget and what was spent of it.
-type tally struct {
-	key      []byte
-	budget   budget
-	failures Failures
+	return reset(ctx, st, s.tallies(name, netip.Addr{})[:2])
 }
 
 // tallies returns those that a guess is paid from; the name's own come first.
@@ -131,22 +88,6 @@ func (s *SignIn) tallies(name string, addr netip.Addr) []tally {
 	}
 }
 
-// lock reads what was spent, in the order of the keys.
-func (s *SignIn) lock(ctx context.Context, st Store, tallies []tally) ([]tally, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(tallies, func(a, b tally) int { return bytes.Compare(a.key, b.key) })
-	for i := range tallies {
-		f, err := st.Lock(ctx, tallies[i].key)
-		if err != nil {
-			return nil, fmt.Errorf("reading sign-in limits: %w", err)
-		}
-		tallies[i].failures = f
-	}
-	return tallies, nil
-}
-
 func (s *SignIn) check() error {
 	switch {
 	case len(s.Key) < 16:
@@ -157,17 +98,7 @@ func (s *SignIn) check() error {
 	return nil
 }
 
-// mac hides what is counted. Lengths keep the parts apart.
-func (s *SignIn) mac(purpose, name string, net []byte) []byte {
-	var text []byte
-	for _, part := range [][]byte{[]byte(purpose), []byte(name), net} {
-		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
-		text = append(text, part...)
-	}
-	h := hmac.New(sha256.New, s.Key)
-	h.Write(text)
-	return h.Sum(nil)
-}
+func (s *SignIn) mac(purpose, name string, net []byte) []byte { return mac(s.Key, purpose, name, net) }
 
 // network returns what of addr stands for one client: an IPv4 address, an IPv6
 // network of 64 bits, or nothing if addr is unknown.

@@ -60,7 +60,7 @@ func BenchmarkBell(b *testing.B) {
 			one, two := node(), node()
 			var whole, after []time.Duration
 			for i := 0; b.Loop(); i++ {
-				ann, err := one.Accounts.Register(b.Context(), account.Registration{Username: "ann" + secret.NewID("x"), Password: pass}, false, account.Origin{})
+				ann, err := one.Accounts.Register(b.Context(), account.Registration{Username: "ann" + secret.NewID("x"), Password: pass}, account.SignIn{}, account.Origin{})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -106,7 +106,7 @@ func BenchmarkBell(b *testing.B) {
 func BenchmarkFirstUse(b *testing.B) {
 	dsn := testdb.PostgresDurable(b, sqldb.Key(), migrate)
 	plain := openNode(b, openPostgres(b, dsn), nil)
-	ann, err := plain.Accounts.Register(b.Context(), account.Registration{Username: "ann", Password: pass}, false, account.Origin{})
+	ann, err := plain.Accounts.Register(b.Context(), account.Registration{Username: "ann", Password: pass}, account.SignIn{}, account.Origin{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -71,6 +71,9 @@ type Config struct {
 	ClosedRegistration bool // only administrators create accounts
 	KeepOtherSessions  bool // a password change leaves the other sessions alone
 
+	RequireFactor   bool     // everybody needs a second factor
+	RequireFactorOf []string // roles whose holders need a second factor
+
 	Passwords      password.Params // of new hashes; raised ones apply at the next sign-in
 	PasswordMin    int             // code points; 0 = 15
 	SessionIdle    time.Duration   // 0 = 7 days

@@ -11,9 +11,11 @@ import (
 const (
 	sessionName = "__Host-sallyport"
 	refreshName = "__Secure-sallyport-refresh"
+	ticketName  = "__Host-sallyport-ticket"
 
 	plainSessionName = "sallyport"
 	plainRefreshName = "sallyport-refresh"
+	plainTicketName  = "sallyport-ticket"
 )
 
 func (s *Server) sessionCookie() session.Cookie {
@@ -31,4 +33,13 @@ func (s *Server) refreshCookie() session.Cookie {
 		c.Name, c.Insecure = plainRefreshName, true
 	}
 	return c
+}
+
+// ticketCookie holds the ticket between two steps of a sign-in by page: nothing of
+// it is in an address.
+func (s *Server) ticketCookie() session.Cookie {
+	if s.config.secure() {
+		return session.Cookie{Name: ticketName}
+	}
+	return session.Cookie{Name: plainTicketName, Insecure: true}
 }

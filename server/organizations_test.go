@@ -467,7 +467,7 @@ func TestWhoIsAddedHasTheAddressThatIsVouchedFor(t *testing.T) {
 	boss.do("POST", api+"/users", `{"username":"ann","email":"ann@b.example","email_verified":true,"password":"`+pass+`"}`).want(201)
 	h.nobody().do("POST", "/auth/login", `{"email":"ann@b.example","password":"`+pass+`"}`).want(200)
 	h.nobody().do("POST", "/auth/register", `{"username":"eve","email":"eve@b.example","email_verified":"true","password":"`+pass+`"}`).want(400, "invalid_request")
-	u, err := h.Accounts.Register(t.Context(), account.Registration{Username: "eve", Email: "eve@b.example", EmailVerified: true, Password: pass}, false, account.Origin{})
+	u, err := h.Accounts.Register(t.Context(), account.Registration{Username: "eve", Email: "eve@b.example", EmailVerified: true, Password: pass}, account.SignIn{}, account.Origin{})
 	if err != nil || u.User.EmailVerified {
 		t.Errorf("%+v, %v", u, err)
 	}

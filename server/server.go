@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
@@ -207,11 +208,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Passwords: &password.Hasher{Params: c.Passwords},
 		Policy:    password.Policy{MinLength: c.PasswordMin},
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
+		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 		Refreshes: refreshTokens(sealer),
 		Sign:      ring.Keys().AccessToken,
 		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
-		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions, Log: c.Log,
+		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions,
+		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
 }
 
@@ -267,7 +270,7 @@ func (s *Server) guard(context.Context) error {
 		},
 		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
 	}
 	return nil
 }
@@ -288,11 +291,14 @@ func (s *Server) mount(ctx context.Context) error {
 	}
 	s.Routes = &sallyport.Routes{Gate: s.Gate}
 	home := base + "/"
-	s.setup = &setup.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Pages: pages}
+	answer := &entry.Answer{
+		Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts,
+		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
+	}
+	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
-			Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages,
-			Cookie: s.sessionCookie(), Refresh: s.refreshCookie(), Closed: s.config.ClosedRegistration,
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},

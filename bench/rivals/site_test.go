@@ -88,7 +88,7 @@ func ourSite(folder, address string) (http.Handler, credentials, error) {
 
 func ourCredentials(ctx context.Context, accounts *account.Service) (credentials, error) {
 	in := account.Registration{Username: "ann", Password: "plums ripen late in august"}
-	browser, err := accounts.Register(ctx, in, false, account.Origin{})
+	browser, err := accounts.Register(ctx, in, account.SignIn{}, account.Origin{})
 	if err != nil {
 		return nil, err
 	}

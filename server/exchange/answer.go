@@ -96,6 +96,12 @@ func Problem(err error) error {
 		return sallyport.Unauthenticated("invalid_credentials", "User name or password is wrong.")
 	case errors.Is(err, account.ErrInvalidToken):
 		return sallyport.Unauthenticated("invalid_token", "The refresh token is not valid, or no longer. Sign in again.")
+	case errors.Is(err, account.ErrTicket):
+		return sallyport.Unauthenticated("invalid_token", "This sign-in has expired. Begin anew.")
+	case errors.Is(err, account.ErrWrongCode):
+		p := sallyport.Unauthenticated("invalid_credentials", "That was not right. Try again.")
+		p.Extra = map[string]any{"reason": "factor"}
+		return p
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastAdmin):

@@ -14,6 +14,20 @@ var pages = group{
 			answers: []answer{page("The page.")},
 		},
 		{
+			route: "GET {base}/mfa", id: "secondFactorPage", summary: "Page for the second step of a sign-in",
+			query:   []parameter{optional("method", text.says("Way to do it."))},
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/step-up", id: "stepUpPage", summary: "Page to confirm who you are",
+			query: []parameter{
+				optional("return_to", text.says("Path to go on with.")),
+				optional("method", text.says("Way to do it.")),
+				optional("acr", text.says("Level that is asked for.")),
+			},
+			answers: []answer{page("The page.")},
+		},
+		{
 			route: "GET {base}/register", id: "registerPage", summary: "Registration page",
 			query:   []parameter{optional("return_to", text.says("Path to go on with."))},
 			answers: []answer{page("The page.")},

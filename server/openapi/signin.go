@@ -17,6 +17,37 @@ var signIn = group{
 			refuses: []refusal{invalidCredentials, forbidden, rateLimited},
 		},
 		{
+			route: "POST {base}/mfa", id: "secondFactor", summary: "Finish a sign-in with a second factor", form: true,
+			says: "Five wrong answers, whichever ticket they come with, are followed by a pause that grows.",
+			body: read(body(
+				may("ticket", secret.says("What the first step answered. Left out: the one in the cookie of the pages.")),
+				must("method", factorMethod),
+				may("code", text.says("Of a code.")),
+				may("credential", free.says("Of a passkey: the browser's answer.")),
+			)),
+			answers: []answer{shows(200, ref("SignedIn"), "Signed in.")},
+			refuses: []refusal{invalidCredentials, invalidToken, rateLimited},
+		},
+		{
+			route: "POST {base}/step-up", id: "stepUp", summary: "Confirm within a session who you are", form: true,
+			says: "After it, what needs a fresh or a stronger sign-in is allowed. A session cookie gets a new value; who comes with a token " +
+				"gets a new access token. Who has a second factor confirms with it, others with the password.",
+			body: read(body(
+				must("method", factorMethod),
+				may("password", secret.says("For the method `password`.")),
+				may("code", text.says("Of a code.")),
+				may("credential", free.says("Of a passkey: the browser's answer.")),
+				may("return_to", text.says("Of a form: the path to go on with.")),
+			)),
+			answers: []answer{shows(200, object(
+				must("status", schema{Type: "string", Const: "confirmed"}),
+				may("access_token", secret),
+				may("token_type", schema{Type: "string", Const: "Bearer"}),
+				may("expires_in", integer.says("Seconds that the access token lives.")),
+			), "Confirmed.")},
+			refuses: []refusal{invalidCredentials, rateLimited},
+		},
+		{
 			route: "POST {base}/refresh", id: "refresh", summary: "Get the next pair of tokens",
 			says: "A refresh token that is used again within 30 seconds gets the same successor, so that two tabs or a retry never " +
 				"sign anybody out. Later, the second use ends the sign-in.",
@@ -48,8 +79,10 @@ var signIn = group{
 				must("password", secret),
 			}, holding...)...)},
 		{"SignedIn", object(
-			must("status", schema{Type: "string", Const: "signed_in"}),
-			must("user", ref("User")),
+			must("status", oneOf("signed_in", "mfa_required", "mfa_enrolment_required")),
+			may("ticket", secret.says("For the second step, if one is required.")),
+			may("methods", listOf(factorMethod).says("By which the second step can be done, or a factor can be enrolled.")),
+			may("user", ref("User")),
 			may("access_token", secret.says("Unless the mode is `cookie`.")),
 			may("token_type", schema{Type: "string", Const: "Bearer"}),
 			may("expires_in", integer.says("Seconds that the access token lives.")),
@@ -64,6 +97,8 @@ var signIn = group{
 		{"Problem", problem},
 	},
 }
+
+var factorMethod = oneOf("passkey", "totp", "recovery", "email", "sms", "password")
 
 // holding says how the caller wants to hold what a sign-in gives.
 var holding = []property{

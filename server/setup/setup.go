@@ -11,10 +11,9 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
-	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/exchange"
-	"github.com/sallyport-auth/sallyport/server/shown"
 	"github.com/sallyport-auth/sallyport/server/web"
 )
 
@@ -24,10 +23,9 @@ const Lifetime = 30 * time.Minute
 // A Handler serves the flow below Base. Its code lives in memory only, hashed.
 type Handler struct {
 	Base     string // "/auth"
-	Home     string // where the page leads afterwards
 	Gate     *sallyport.Gate
 	Accounts *account.Service
-	Cookie   session.Cookie
+	Answer   *entry.Answer
 	Pages    *web.Pages
 
 	mu      sync.Mutex
@@ -92,22 +90,19 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	out, err := h.Accounts.SetUp(r.Context(), account.Registration{
 		Username: in.Username, Email: in.Email, Password: in.Password,
-	}, exchange.Origin(h.Gate, r))
+	}, account.SignIn{Mode: entry.Cookie}, exchange.Origin(h.Gate, r))
 	if errors.Is(err, account.ErrSetUp) {
 		h.close()
 		return sallyport.ErrNotFound
 	}
+	if _, made := errors.AsType[*account.NeedsFactorError](err); err == nil || made {
+		h.close()
+	}
 	if err != nil {
-		return h.Pages.Failed(w, r, "setup", err, web.Form{Identifier: in.Username, Email: in.Email})
+		if err = h.Answer.Refused(w, r, err); err != nil {
+			err = h.Pages.Failed(w, r, "setup", err, web.Form{Identifier: in.Username, Email: in.Email})
+		}
+		return err
 	}
-	h.close()
-	h.Cookie.Set(w, out.Cookie, out.Session.ExpiresAt)
-	if exchange.IsForm(r) {
-		http.Redirect(w, r, h.Home, http.StatusSeeOther)
-		return nil
-	}
-	return exchange.JSON(w, http.StatusCreated, struct {
-		Status string     `json:"status"`
-		User   shown.User `json:"user"`
-	}{"signed_in", shown.NewUser(out.User, out.Roles)})
+	return h.Answer.SignedIn(w, r, out, http.StatusCreated)
 }

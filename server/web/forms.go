@@ -44,3 +44,13 @@ type Invitation struct {
 	Role         string // "" = none
 	ExpiresAt    time.Time
 }
+
+// A Factor is what the pages show that ask for a second factor, or to confirm who
+// one is.
+type Factor struct {
+	Method   string   // that is asked for: "passkey", "totp", "recovery", "email", "sms", "password"
+	Others   []string // that could be, in the order to offer them
+	StepUp   bool     // it confirms within a session
+	Strong   bool     // a stronger sign-in is asked for, not a fresher one
+	ReturnTo string   // of a step-up; a ticket knows where it leads
+}
