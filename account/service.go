@@ -57,6 +57,7 @@ type Service struct {
 	Leeway         time.Duration // for repeated refreshes; zero = 30 s
 
 	InvitationLifetime time.Duration // of the link; zero = 7 days
+	TrustLifetime      time.Duration // of trust in a device; zero = 30 days, negative = none is trusted
 
 	ServiceName       string   // no password may be made of it
 	DefaultRoles      []string // of a new member
@@ -83,6 +84,7 @@ type Origin struct {
 	Actor     string // subject; "" = "system"
 	Address   netip.Addr
 	UserAgent string
+	Device    string // value of the device's cookie; "" = none
 	Trace     string // trace id of the request
 
 	// Giver is who gives roles, or takes them: nobody can give more than they hold.
