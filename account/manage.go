@@ -103,6 +103,9 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
 			return p, err
 		}
+		if err := tx.OneTime.EndAll(ctx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Users.Delete(ctx, user); err != nil {
 			return p, err
 		}
