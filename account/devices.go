@@ -13,9 +13,9 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
 
-// trustLifetime is how long a second factor is not asked for on a device whose user
-// wanted that.
-func (s *Service) trustLifetime() time.Duration { return cmp.Or(s.TrustLifetime, 30*24*time.Hour) }
+// TrustFor returns how long a second factor is not asked for on a device whose user
+// wanted that; 0 = no device is trusted.
+func (s *Service) TrustFor() time.Duration { return max(0, cmp.Or(s.TrustLifetime, 30*24*time.Hour)) }
 
 // knownDevice returns the device that o comes from, if u has signed in on it before:
 // the zero Device otherwise. It asks the same of a user that there is not.
@@ -34,7 +34,7 @@ func knownDevice(ctx context.Context, tx Tx, user string, o Origin, now time.Tim
 // trusted reports whether u need not show a second factor on the device that o comes
 // from. Whatever has ended u's credentials since has ended the trust, too.
 func (s *Service) trusted(ctx context.Context, tx Tx, u User, p proof, o Origin) (bool, error) {
-	if s.trustLifetime() < 0 {
+	if s.TrustFor() == 0 {
 		return false, nil
 	}
 	d, err := knownDevice(ctx, tx, u.ID, o, p.At)
@@ -51,8 +51,8 @@ func (s *Service) recognise(ctx context.Context, tx Tx, u User, in SignIn, p pro
 	}
 	e.Detail["device"] = d.ID
 	d.UserAgent, d.Address, d.LastSeenAt, d.ExpiresAt = clip(o.UserAgent), addressText(o.Address), p.At, p.At.Add(device.Lifetime)
-	if in.Trust && in.Browser && p.AAL >= 2 && s.trustLifetime() > 0 {
-		d.TrustedUntil, d.Trusted = p.At.Add(s.trustLifetime()), p.Position
+	if in.Trust && in.Browser && p.AAL >= 2 && s.TrustFor() > 0 {
+		d.TrustedUntil, d.Trusted = p.At.Add(s.TrustFor()), p.Position
 		e.Detail["trusted_until"] = d.TrustedUntil.UTC().Format(time.RFC3339)
 	}
 	if !d.CreatedAt.IsZero() {
@@ -175,7 +175,7 @@ func (s *Service) Devices(ctx context.Context, user string, o Origin) (all []Kno
 			if !now.Before(d.ExpiresAt) {
 				continue
 			}
-			if !now.Before(d.TrustedUntil) || s.trustLifetime() < 0 || !u.began(d.Trusted, head.Position) {
+			if !now.Before(d.TrustedUntil) || s.TrustFor() == 0 || !u.began(d.Trusted, head.Position) {
 				d.TrustedUntil = time.Time{}
 			}
 			all = append(all, KnownDevice{d, d.ID == here.ID})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/server/exchange"
 )
 
 // The cookies on https; on plain http browsers do not take the prefixes, nor
@@ -42,4 +43,9 @@ func (s *Server) ticketCookie() session.Cookie {
 		return session.Cookie{Name: ticketName}
 	}
 	return session.Cookie{Name: plainTicketName, Insecure: true}
+}
+
+// deviceCookie says that this browser has been here before, and not who in it.
+func (s *Server) deviceCookie() session.Cookie {
+	return session.Cookie{Name: exchange.DeviceCookie(s.Gate), Insecure: !s.config.secure()}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -19,10 +20,25 @@ type factorRequest struct {
 	Method     account.Method  `json:"method"`
 	Code       string          `json:"code"`
 	Credential json.RawMessage `json:"credential"`
+	Trust      trust           `json:"trust_device"`
+}
+
+// trust is true, or what a form sends of a box that was ticked.
+type trust bool
+
+func (t *trust) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true", `"1"`:
+		*t = true
+	case "false", "null":
+	default:
+		return errors.New("no truth value")
+	}
+	return nil
 }
 
 func (in *factorRequest) answer() account.Answer {
-	return account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential)}
+	return account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential), Trust: bool(in.Trust)}
 }
 
 // credential takes the JSON of a passkey as an object, or as the text of one: that
@@ -63,7 +79,7 @@ func (h *Handler) factorFailed(w http.ResponseWriter, r *http.Request, ticket st
 	if pendingErr != nil {
 		return pendingErr
 	}
-	return h.Pages.Failed(w, r, "factor", err, factorView(p.Methods, m, false))
+	return h.Pages.Failed(w, r, "factor", err, h.secondStep(p.Methods, m))
 }
 
 // factorPage asks for one method, and links to the others.
@@ -78,7 +94,16 @@ func (h *Handler) factorPage(w http.ResponseWriter, r *http.Request) error {
 	if p.Enrol {
 		return h.Pages.Show(w, r, "factor_needed", factorView(p.Methods, "", false))
 	}
-	return h.Pages.Show(w, r, "factor", factorView(p.Methods, account.Method(r.URL.Query().Get("method")), false))
+	return h.Pages.Show(w, r, "factor", h.secondStep(p.Methods, account.Method(r.URL.Query().Get("method"))))
+}
+
+// secondStep is the page of a sign-in, where a device can be trusted.
+func (h *Handler) secondStep(offered []account.Method, asked account.Method) web.Factor {
+	v := factorView(offered, asked, false)
+	if days := int(h.Accounts.TrustFor() / (24 * time.Hour)); days > 0 {
+		v.TrustFor = strconv.Itoa(days)
+	}
+	return v
 }
 
 // factorView shows the method asked for if it is offered, and else the first.

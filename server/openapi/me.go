@@ -30,6 +30,22 @@ var ownAccount = group{
 			refuses: []refusal{notFound},
 		},
 		{
+			route: "GET {base}/devices", id: "devices", summary: "List the devices that you have signed in on", scope: "account:read",
+			answers: []answer{shows(200, pageOf(ref("KnownDevice")), "The one that was used last first.").orPage()},
+		},
+		{
+			route: "DELETE {base}/devices/{id}", id: "forgetDevice", summary: "Forget a device", scope: "account:write",
+			says:    "It is a stranger from then on, and is not trusted. Sessions go on.",
+			answers: []answer{done("It is forgotten.")},
+			refuses: []refusal{notFound},
+		},
+		{
+			route: "POST {base}/devices/{id}/forget", id: "forgetDeviceByForm", summary: "Forget a device, from a page", scope: "account:write", form: true,
+			body:    read(body()),
+			answers: []answer{done("It is forgotten.")},
+			refuses: []refusal{notFound},
+		},
+		{
 			route: "POST {base}/password", id: "changePassword", summary: "Change your password", scope: "account:write",
 			says:    "The other sessions end, unless the server is set to keep them. A session goes on with a new cookie.",
 			body:    read(body(must("current_password", secret), must("new_password", secret))),
@@ -82,6 +98,15 @@ var ownAccount = group{
 			must("last_seen_at", moment),
 			must("expires_at", moment),
 			must("current", boolean.says("This request came by it.")),
+		)},
+		{"KnownDevice", object(
+			must("id", text),
+			must("device", text.says("As the browser says of itself: a hint.")),
+			must("address", text.says("Of the last sign-in.")),
+			must("created_at", moment),
+			must("last_seen_at", moment),
+			must("trusted_until", moment.orNull().says("Until when a second factor is not asked for; null: it is.")),
+			must("current", boolean.says("This request came from it.")),
 		)},
 		{"APIKey", object(
 			must("id", text),

@@ -53,4 +53,5 @@ type Factor struct {
 	StepUp   bool     // it confirms within a session
 	Strong   bool     // a stronger sign-in is asked for, not a fresher one
 	ReturnTo string   // of a step-up; a ticket knows where it leads
+	TrustFor string   // days for which the device can be trusted; "" = it cannot
 }
