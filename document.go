@@ -3,19 +3,11 @@ package sallyport
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 )
-
-// member is one member of a problem document, whose value is text unless number
-// or other is set.
-type member struct {
-	name, text string
-	other      any
-	number     int // if not 0
-}
 
 // MarshalJSON writes the problem document, its members in alphabetical order.
 func (p *Problem) MarshalJSON() ([]byte, error) { return p.appendDocument(nil, "") }
@@ -33,76 +25,92 @@ func (p *Problem) document(trace string) []byte {
 	return append(doc, '\n')
 }
 
+// appendDocument leaves out what is empty.
 func (p *Problem) appendDocument(b []byte, trace string) ([]byte, error) {
-	var room [10]member
-	var err error
-	for i, m := range p.members(room[:0], trace) {
-		b = append(b, "{,"[min(i, 1)])
-		if b, err = m.append(b); err != nil {
-			return nil, err
-		}
+	d := document{b: append(b, '{'), extra: p.Extra}
+	if len(p.Extra) > 0 {
+		d.names = slices.Sorted(maps.Keys(p.Extra))
 	}
-	return append(b, '}'), nil
-}
-
-// members returns the members by name, without the empty ones. No Extra hides
-// one of ours.
-func (p *Problem) members(all []member, trace string) []member {
-	all = append(all, member{name: "code", text: p.Code})
+	d.text("code", p.Code)
 	if p.decision != "" {
-		all = append(all, member{name: "decision_id", text: p.decision})
+		d.text("decision_id", p.decision)
 	}
 	if p.Detail != "" {
-		all = append(all, member{name: "detail", text: p.Detail})
+		d.text("detail", p.Detail)
 	}
-	all = append(all,
-		member{name: "status", number: p.Status},
-		member{name: "title", text: cmp.Or(p.Title, http.StatusText(p.Status))},
-	)
+	d.name("status")
+	d.b = append(strconv.AppendInt(d.b, int64(p.Status), 10), ',')
+	d.text("title", cmp.Or(p.Title, http.StatusText(p.Status)))
 	if trace != "" {
-		all = append(all, member{name: "trace_id", text: trace})
+		d.text("trace_id", trace)
 	}
-	all = append(all, member{name: "type", text: cmp.Or(p.Type, "about:blank")})
-	if len(p.Extra) == 0 {
-		return all // they are in order
+	d.text("type", cmp.Or(p.Type, "about:blank"))
+	for len(d.names) > 0 {
+		d.more()
 	}
-	ours := len(all)
-	for name, value := range p.Extra {
-		if !slices.ContainsFunc(all[:ours], func(m member) bool { return m.name == name }) {
-			all = append(all, memberOf(name, value))
-		}
-	}
-	slices.SortFunc(all, func(a, b member) int { return strings.Compare(a.name, b.name) })
-	return all
+	d.b[len(d.b)-1] = '}' // in place of the last comma
+	return d.b, d.err
 }
 
-func memberOf(name string, value any) member {
-	switch v := value.(type) {
-	case nil:
-		return member{name: name, other: json.RawMessage("null")}
-	case string:
-		return member{name: name, text: v}
-	default:
-		return member{name: name, other: v}
-	}
+// A document is a problem document that is being written, a comma behind each
+// member.
+type document struct {
+	b     []byte
+	names []string // of the further members that are not written yet, sorted
+	extra map[string]any
+	err   error
 }
 
-func (m *member) append(b []byte) ([]byte, error) {
-	b = append(appendText(b, m.name), ':')
-	switch {
-	case m.number != 0:
-		return strconv.AppendInt(b, int64(m.number), 10), nil
-	case m.other == nil:
-		return appendText(b, m.text), nil
-	}
-	value, err := json.Marshal(m.other)
-	return append(b, value...), err
+func (d *document) text(name, value string) {
+	d.name(name)
+	d.b = append(appendText(d.b, value), ',')
 }
+
+// name begins a member of ours, after the further members that come before it. One
+// of the same name is left out.
+func (d *document) name(name string) {
+	for len(d.names) > 0 && d.names[0] < name {
+		d.more()
+	}
+	if len(d.names) > 0 && d.names[0] == name {
+		d.names = d.names[1:]
+	}
+	d.b = append(d.b, '"')
+	d.b = append(d.b, name...)
+	d.b = append(d.b, '"', ':')
+}
+
+// more writes the next of the further members.
+func (d *document) more() {
+	name := d.names[0]
+	d.names = d.names[1:]
+	d.b = append(appendText(d.b, name), ':')
+	if text, ok := d.extra[name].(string); ok {
+		d.b = append(appendText(d.b, text), ',')
+		return
+	}
+	value, err := json.Marshal(d.extra[name])
+	if err != nil {
+		d.err = err
+	}
+	d.b = append(append(d.b, value...), ',')
+}
+
+// asIs are the characters that JSON has as they are, in a page of HTML too.
+var asIs = func() (asIs [256]bool) {
+	for c := 0x20; c <= 0x7e; c++ {
+		asIs[c] = true
+	}
+	for _, c := range `"\<>&` {
+		asIs[c] = false
+	}
+	return asIs
+}()
 
 // appendText writes plain text as it is, and leaves all other to encoding/json.
 func appendText(b []byte, s string) []byte {
-	for _, c := range []byte(s) {
-		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+	for i := range len(s) {
+		if !asIs[s[i]] {
 			text, _ := json.Marshal(s) // text never fails
 			return append(b, text...)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -227,16 +228,15 @@ func (g *Gate) decide(ctx context.Context, q Query) (Decision, error) {
 
 // NewDecisionID returns a fresh [Decision.ID], "dec_…", with 130 random bits.
 func NewDecisionID() string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	var id [4 + 26]byte
+	var bits [17]byte
+	random(bits[:])
+	var id [4 + 28]byte
 	copy(id[:], "dec_")
-	text := id[4:]
-	random(text)
-	for i, b := range text {
-		text[i] = alphabet[b%32]
-	}
-	return string(id[:])
+	decisionIDs.Encode(id[4:], bits[:])
+	return string(id[:4+26])
 }
+
+var decisionIDs = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 func (g *Gate) query(ctx context.Context, action string, res Resource) Query {
 	q := Query{Principal: From(ctx), Action: action, Resource: res}

@@ -76,6 +76,8 @@ export SALLYPORT_TEST_REQUIRE=1 # fail rather than skip
 if [[ $mode == long ]]; then
 	export SALLYPORT_TEST_LONG=1
 fi
+# Under the race detector each process sleeps for a second at its end, so that reports can be written. Hundreds are started.
+export GORACE="atexit_sleep_ms=50 ${GORACE:-}"
 # A checkout that belongs to another user must not stop a build.
 export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
@@ -166,12 +168,15 @@ check 'scripts of pages' in_module e2e npm run --silent check
 # tests prints the events of every go test. What it cannot say in events (a pattern that matches nothing, a broken go.mod) is
 # kept in a file, because it runs in a pipe.
 tests() {
-	local timeout=30m
+	# SQLite, in Go as it was translated from C, takes most of the processor under the race detector, which knows as little of its
+	# memory as of C's. What calls it is watched as ever; the long run watches it, too. Packages wait a lot, for disks and processes,
+	# so that more of them run at once than there are processors.
+	local flags=(-race '-gcflags=modernc.org/...=-race=false' -timeout 30m -p "$(($(nproc) + 2))")
 	if [[ $mode == long ]]; then
-		timeout=6h
+		flags=(-race -timeout 6h)
 	fi
 	for module in . $(nested); do
-		in_module "$module" go test -json -race -shuffle=on -timeout "$timeout" ./... || echo "go test $module" >>"$work/failed"
+		in_module "$module" go test -json -shuffle=on "${flags[@]}" ./... || echo "go test $module" >>"$work/failed"
 	done
 	in_module e2e npm run --silent events || echo "e2e" >>"$work/failed"
 	if [[ $mode == long ]]; then

@@ -38,7 +38,9 @@ func traceID(h []string) string {
 	}
 	var id [16]byte
 	random(id[:])
-	return hex.EncodeToString(id[:])
+	var text [32]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 // parseTraceparent reads version-trace-parent-flags (W3C Trace Context §3.2). A

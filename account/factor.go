@@ -34,7 +34,12 @@ type Answer struct {
 // methods returns those by which u could show a second factor now, in the order
 // in which they are offered; none = u has none.
 func (s *Service) methods(ctx context.Context, tx Tx, u User) ([]Method, error) {
-	return nil, nil
+	var all []Method
+	keys, err := tx.Passkeys.List(ctx, u.ID)
+	if len(keys) > 0 {
+		all = append(all, ByPasskey)
+	}
+	return all, err
 }
 
 // show looks at an answer of u, whose row this transaction holds, and returns what
@@ -42,6 +47,8 @@ func (s *Service) methods(ctx context.Context, tx Tx, u User) ([]Method, error) 
 // within a session. What was right must be used up by this transaction.
 func (s *Service) show(ctx context.Context, tx Tx, u User, a Answer, t *onetime.Token, now time.Time) (p proof, ok bool, err error) {
 	switch a.Method {
+	case ByPasskey:
+		return s.checkPasskey(ctx, tx, u, t, a.Credential, now)
 	}
 	return p, false, invalid("method", "%q is none that this account can use", a.Method)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -149,6 +150,7 @@ func (h *house) start(t testing.TB) *node {
 	n.Service = &account.Service{
 		Store: store, Follower: follower,
 		Passwords: &password.Hasher{Params: password.Params{Memory: 64, Time: 1, InsecureBelowMinimum: true}},
+		Passkeys:  &passkey.Party{ID: "id.example", Name: "Orchard", Origins: []string{issuer}},
 		Limits:    &limit.SignIn{Key: h.sealer.Derive("limits"), PerAddress: 1 << 20},
 		Codes:     &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "codes", Free: 5},
 		Refreshes: &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},

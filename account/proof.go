@@ -118,6 +118,9 @@ func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof, o Origin) (
 	if err != nil {
 		return nil, err
 	}
+	if p.Way == string(ByPasskey) { // once more, it would show nothing more
+		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == ByPasskey })
+	}
 	if len(methods) > 0 {
 		if trusted, err := s.trusted(ctx, tx, u, p, o); err != nil || trusted {
 			return nil, err

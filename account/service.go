@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -45,6 +46,8 @@ type Service struct {
 	// Sign writes an access token, with the key that its audience asks for.
 	Sign   func(c *token.Claims) (string, error)
 	Issuer string // claim iss, and the audience of first-party tokens
+
+	Passkeys *passkey.Party // whose passkeys they are; nil = there are none
 
 	// Sealer seals messages; nil = none are written. Pages is where links in them
 	// lead, such as "https://example.com/auth".
@@ -178,8 +181,14 @@ func appendKills(ctx context.Context, tx Tx, user string, about ssf.About, entri
 }
 
 // appendTold appends to the log as the last thing in a transaction, and keeps what the
-// entries mean for those who are told of events.
+// entries mean for those who are told of events. A credential or factor that changes
+// ends the trust in the user's devices: a second factor is asked for again.
 func appendTold(ctx context.Context, tx Tx, about ssf.About, entries ...revoke.Entry) (revoke.Position, error) {
+	if about.Change != "" {
+		if err := tx.Devices.EndTrust(ctx, about.Subject); err != nil {
+			return revoke.Position{}, err
+		}
+	}
 	p, err := tx.Log.Append(ctx, entries...)
 	if err != nil {
 		return p, err

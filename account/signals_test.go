@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
 
@@ -38,6 +39,7 @@ func TestWhatIsToldOfAChange(t *testing.T) {
 		in, err := h.CreateOrganization(ctx, account.NewOrganization{Slug: "signals"}, boss)
 		h.must(err)
 		var key string
+		var k passkey.Passkey
 		for _, step := range []struct {
 			name string
 			do   func() error
@@ -61,6 +63,10 @@ func TestWhatIsToldOfAChange(t *testing.T) {
 			}, []string{"credential-change api-key create CI user false false [] "}},
 			{"an API key is revoked", func() error { return h.RevokeKey(ctx, key, "", boss) },
 				[]string{"credential-change api-key revoke CI admin false false [] "}},
+			{"a passkey is added", func() error { k = h.withPasskey(m, device()); return nil },
+				[]string{"credential-change fido2-roaming create Passkey user false false [] passkey added"}},
+			{"a passkey is removed", func() error { _, err := h.RemovePasskey(ctx, by(m), k.ID, self); return err },
+				[]string{"credential-change fido2-roaming revoke Passkey user false false [] passkey removed"}},
 			{"a password is changed", func() error {
 				_, _, err := h.ChangePassword(ctx, by(m), pass, pass2, self)
 				return err

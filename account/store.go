@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/device"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -42,8 +43,8 @@ type Store interface {
 	// factors that wait for their first code after otp.PendingLife,
 	// used answers of providers,
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
-	// expired, signals after ssf.Retention unless a
-	// stream that is not disabled waits for them, entries of the log.
+	// expired, imports importer.Retention after their last change, signals after
+	// ssf.Retention unless a stream that is not disabled waits for them, entries of the log.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	// Ping reports whether the store can be read.
 	Ping(ctx context.Context) error
@@ -93,6 +94,8 @@ type Tx struct {
 	Recovery     otp.RecoveryCodes
 
 	Identities Identities
+
+	Imports importer.Checkpoints
 
 	Signals ssf.Signals
 	Streams ssf.Streams

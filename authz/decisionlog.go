@@ -20,7 +20,7 @@ const (
 	decisionTimeout = 10 * time.Second       // of one write
 	decisionTries   = 5                      // of one batch, a second apart
 
-	refusalsPerSecond = 200 // kept in the long run: 17 million rows a day
+	refusalsPerSecond = 20 // kept in the long run: 1.7 million rows a day
 	refusalPause      = time.Second / refusalsPerSecond
 	refusalBurst      = decisionQueue * refusalPause // how far they may run ahead of that
 )
@@ -85,7 +85,7 @@ func (l *DecisionLog) Record(e DecisionEntry) {
 // RecordDecision takes the entry of a decision that was made now, and returns at
 // once: see [NewDecisionEntry] and [DecisionLog.Record]. Anybody who has an account
 // can be refused as fast as the network lets him, and would fill the disk: of
-// refusals the log takes 4,096 at once and 200 a second, and drops what is beyond,
+// refusals the log takes 4,096 at once and 20 a second, and drops what is beyond,
 // before it costs anything. Permissions are not counted.
 //
 // Everything about the resource is read before RecordDecision returns.

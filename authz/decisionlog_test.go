@@ -207,8 +207,8 @@ func TestRefusalsBeyondTheirShareAreDropped(t *testing.T) {
 			{"what comes at once", 0, 5000, false, 4096, 904},
 			{"nothing is left", 0, 10, false, 0, 10},
 			{"permissions are not counted", 0, 10, true, 10, 0},
-			{"a second later", time.Second, 1500, false, 200, 1300},
-			{"a trickle", time.Second, 150, false, 150, 0},
+			{"a second later", time.Second, 1500, false, 20, 1480},
+			{"a trickle", time.Second, 15, false, 15, 0},
 			{"an hour later, no more than at first", time.Hour, 5000, false, 4096, 904},
 		} {
 			time.Sleep(step.wait)

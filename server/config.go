@@ -84,6 +84,8 @@ type Config struct {
 	TrustFor       time.Duration   // of a device, instead of a second factor; 0 = 30 days, negative = never
 	FreshFor       time.Duration   // age of a sign-in that may do sensitive things; 0 = 15 minutes
 
+	Passkeys PasskeyConfig
+
 	Keys token.Schedule // signing keys: algorithm, resources, rotation
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
@@ -179,6 +181,7 @@ func (c *Config) check() error {
 	if c.AccessLifetime > time.Hour {
 		report("AccessLifetime %v is longer than an hour: that is what refresh tokens are for", c.AccessLifetime)
 	}
+	errs = append(errs, c.checkPasskeys())
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
 	}

@@ -141,6 +141,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // answer that its description names was given. The harness holds each answer
 // against the description.
 func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	link, err := h.SetupLink(t.Context())
 	if err != nil {

@@ -125,6 +125,7 @@ func TestCheckIsAboutTheCredentialOfTheRequest(t *testing.T) {
 }
 
 func TestCheckAboutSomebodyElse(t *testing.T) {
+	t.Parallel()
 	h := library(t)
 	ann, pep, auditor := h.with(h.browser("ann"), "reader"), h.with(h.browser("pep"), "pep"), h.with(h.browser("auditor"), "auditor")
 	about := func(who, rest string) string {
@@ -176,6 +177,7 @@ func TestCheckAboutSomebodyElse(t *testing.T) {
 }
 
 func TestCheckInAnOrganization(t *testing.T) {
+	t.Parallel()
 	h := library(t)
 	boss := h.admin()
 	acme, beta := h.organization(boss, "acme"), h.organization(boss, "beta")
@@ -378,6 +380,7 @@ func TestAuthZEN(t *testing.T) {
 }
 
 func TestAuthZENEvaluations(t *testing.T) {
+	t.Parallel()
 	h := library(t)
 	ann := h.with(h.browser("ann"), "reader")
 	h.grant(ann, "Page", "2", "page:edit")
@@ -464,6 +467,7 @@ func (c *caller) all(what, body string) (ids []string) {
 }
 
 func TestAuthZENSearch(t *testing.T) {
+	t.Parallel()
 	h := library(t)
 	boss := h.admin()
 	acme := h.organization(boss, "acme")

@@ -119,6 +119,7 @@ func flip(tok string) string {
 }
 
 func TestWhatEndsTakesEffectOnTheNextRequest(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		end  func(h *house, admin *caller, who map[string]*caller)

@@ -195,6 +195,7 @@ func TestTheHeadersOfAStream(t *testing.T) {
 
 // TestWhatIsTold: each change, to whom it is told, and what they can do afterwards.
 func TestWhatIsTold(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	boss := h.admin()
 	acme, beta := h.organization(boss, "acme"), h.organization(boss, "beta")
@@ -335,6 +336,7 @@ func TestWhatIsToldIsInForce(t *testing.T) {
 }
 
 func TestAStreamEndsWithItsCredential(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	ann := h.browser("ann")
 	sess := func() string {
@@ -366,6 +368,7 @@ func TestAStreamEndsWithItsCredential(t *testing.T) {
 }
 
 func TestASessionThatExpiresIsASignOut(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*server.Config){
 		"absolutely": func(c *server.Config) { c.SessionMax = 3 * time.Second },
 		"idle":       func(c *server.Config) { c.SessionIdle = 3 * time.Second },
@@ -488,6 +491,7 @@ func TestAThousandStreams(t *testing.T) {
 
 // TestShutDown: streams do not keep a server from shutting down, whoever ends them.
 func TestShutDown(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		http2 bool

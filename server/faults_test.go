@@ -50,6 +50,7 @@ func (b *breakable) Ping(ctx context.Context) error {
 // TestANodeThatCannotReadItsStoreFailsClosed: what is remembered serves for the
 // bound of five seconds and no longer; nothing turns into a 200 or a 401.
 func TestANodeThatCannotReadItsStoreFailsClosed(t *testing.T) {
+	t.Parallel()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +114,7 @@ var stores = map[string]func(t *testing.T) account.Store{
 }
 
 func TestTheWholeServerOnEveryStore(t *testing.T) {
+	t.Parallel()
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			h := openOn(t, open(t))
@@ -151,6 +153,7 @@ func TestTheWholeServerOnEveryStore(t *testing.T) {
 // TestTwoNodesOnOneDatabase: what one node ends, the other refuses after its next
 // poll.
 func TestTwoNodesOnOneDatabase(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name, func(t *testing.T) {
 			db := stores[name](t)

@@ -52,6 +52,7 @@ func whileAsked(t *testing.T, ask func() int, was, is int, change func()) {
 // TestAChangeIsInForceOnTheNextRequest goes through everything that gives or takes
 // a permission, with readers running.
 func TestAChangeIsInForceOnTheNextRequest(t *testing.T) {
+	t.Parallel()
 	const permit = `permit(principal, action == Action::"note:delete", resource == Note::"1");`
 	const forbid = `forbid(principal, action == Action::"note:delete", resource == Note::"1") when { principal.credential != "x" };`
 	h := open(t)

@@ -117,6 +117,7 @@ func TestTwoCredentialsAtOnce(t *testing.T) {
 }
 
 func TestGarbageInEveryHeader(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	for _, name := range []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Traceparent", "Accept", "Sec-Fetch-Mode",
 		"Sec-Fetch-Site", "Origin", "Content-Type", "If-Match", "X-Forwarded-For", "User-Agent"} {

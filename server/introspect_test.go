@@ -209,6 +209,7 @@ func pickString(first bool, a, b string) string {
 // TestAnAnswerCanBeKeptUntilTheLogNamesIt: whatever changes what a token or a key
 // means appends an entry past the answer's rev that names one of its ids.
 func TestAnAnswerCanBeKeptUntilTheLogNamesIt(t *testing.T) {
+	t.Parallel()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -321,6 +322,7 @@ func touchedSince(t *testing.T, db account.Store, rev string, ids revoke.IDs) bo
 // TestAnAnswerIsOlderThanWhatEndsTheToken: with answers being given all the time,
 // none that says "active" has a position at or past the kill.
 func TestAnAnswerIsOlderThanWhatEndsTheToken(t *testing.T) {
+	t.Parallel()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "house.db"))
 	if err != nil {
 		t.Fatal(err)

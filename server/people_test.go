@@ -350,9 +350,12 @@ func TestEveryRouteNamesItsDoor(t *testing.T) {
 	for pattern := range public {
 		if !strings.Contains(pattern, "/assets/") && !map[string]bool{
 			"GET /auth/login": true, "POST /auth/login": true, "GET /auth/register": true, "POST /auth/register": true,
+			"GET /auth/mfa": true, "POST /auth/mfa": true, "GET /auth/dev/mail": true,
 			"POST /auth/refresh": true, "GET /auth/setup/{code}": true, "POST /auth/setup/{code}": true,
 			"GET /.well-known/jwks.json": true, "GET /{$}": true, "GET /healthz": true, "GET /readyz": true,
-			"GET /auth/openapi.json": true, "GET /.well-known/authzen-configuration": true, "GET /.well-known/ssf-configuration": true,
+			"POST /auth/passkeys/login/options": true, "POST /auth/passkeys/login": true, "POST /auth/passkeys/factor/options": true,
+			"GET /.well-known/webauthn": true,
+			"GET /auth/openapi.json":    true, "GET /.well-known/authzen-configuration": true, "GET /.well-known/ssf-configuration": true,
 		}[pattern] {
 			t.Errorf("%s is public", pattern)
 		}

@@ -40,6 +40,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/membership"
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
+	"github.com/sallyport-auth/sallyport/server/passkeys"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -207,6 +208,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 	return &account.Service{
 		Store: c.Store, Follower: follower,
 		Passwords: &password.Hasher{Params: c.Passwords},
+		Passkeys:  c.party(),
 		Policy:    password.Policy{MinLength: c.PasswordMin},
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
@@ -301,6 +303,10 @@ func (s *Server) mount(ctx context.Context) error {
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
+		},
+		&passkeys.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},

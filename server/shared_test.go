@@ -325,6 +325,7 @@ func (p *phase) String() string {
 // While Redis is lost, no request fails, nobody ended lives, and nobody waits once
 // the loss is known.
 func TestLosingRedisLosesNothing(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []struct {
 		name      string
 		fail, end func(*testdb.RedisServer)

@@ -442,6 +442,7 @@ func TestAPollThatWaitsIsLetInAgain(t *testing.T) {
 }
 
 func TestAReceiverThatWasDownGetsEverythingInOrder(t *testing.T) {
+	t.Parallel()
 	h := open(t, outgoing, soon)
 	boss := h.admin()
 	c, r := h.consumerOf(boss), h.receiver()
@@ -487,6 +488,7 @@ func TestAReceiverThatWasDownGetsEverythingInOrder(t *testing.T) {
 }
 
 func TestHowAPushIsAnswered(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		answer  http.HandlerFunc

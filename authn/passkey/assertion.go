@@ -32,6 +32,7 @@ func (a *Assertion) CredentialID() []byte { return a.parsed.RawID }
 type Use struct {
 	Verified  bool   // the device made sure who uses it
 	SignCount uint32 // that it has reached
+	Synced    bool   // news only of a passkey that was Unseen
 	BackedUp  bool
 }
 
@@ -50,9 +51,13 @@ func (p *Party) Verify(challenge string, a *Assertion, k *Passkey) (Use, error) 
 		return Use{}, refused(err)
 	}
 	flags, count := r.AuthenticatorData.Flags, r.AuthenticatorData.Counter
-	use := Use{Verified: flags.HasUserVerified(), SignCount: count, BackedUp: flags.HasBackupState()}
+	use := Use{Verified: flags.HasUserVerified(), SignCount: count, Synced: flags.HasBackupEligible(), BackedUp: flags.HasBackupState()}
+	if k.Unseen {
+		seen := *k
+		seen.Synced, k = use.Synced, &seen
+	}
 	switch {
-	case flags.HasBackupEligible() != k.Synced: // WebAuthn 3 §7.2, step 18: it never changes
+	case use.Synced != k.Synced: // WebAuthn 3 §7.2, step 18: it never changes
 		return Use{}, fmt.Errorf("%w: it became another kind of passkey", ErrRefused)
 	case use.BackedUp && !k.Synced:
 		return Use{}, fmt.Errorf("%w: backed up, and not eligible for it", ErrRefused)

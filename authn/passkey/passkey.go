@@ -27,6 +27,9 @@ type Passkey struct {
 	// changes. BackedUp says whether that has been done.
 	Synced   bool
 	BackedUp bool
+	// Unseen means that it came from a system that does not know whether it is synced:
+	// its first use says.
+	Unseen bool
 
 	Name       string // for its owner
 	CreatedAt  time.Time

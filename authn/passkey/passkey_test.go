@@ -96,6 +96,22 @@ func TestWhatADeviceMakesItCanUse(t *testing.T) {
 	}
 }
 
+func TestTheFirstUseSaysWhetherAnImportedPasskeyIsSynced(t *testing.T) {
+	for _, synced := range []bool{true, false} {
+		p, d := party(""), device()
+		d.Flags = passkeytest.Present
+		if synced {
+			d.Flags |= passkeytest.Eligible
+		}
+		k := registered(t, p, d)
+		k.Synced, k.Unseen = !synced, true
+		u, err := use(t, p, d, &k)
+		if err != nil || u.Synced != synced {
+			t.Errorf("synced %v: got %+v and %v", synced, u, err)
+		}
+	}
+}
+
 func TestOptionsAskForWhatSignInNeeds(t *testing.T) {
 	k := passkey.Passkey{CredentialID: []byte{1, 2, 3}, Transports: []string{"usb"}}
 	for _, tt := range []struct {

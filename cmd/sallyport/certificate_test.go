@@ -38,6 +38,7 @@ func pair(t *testing.T, serial int64) (cert, key []byte) {
 }
 
 func TestCertificateIsReadAnewWhenItChanges(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name string, data []byte) {
 		t.Helper()

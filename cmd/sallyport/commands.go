@@ -101,8 +101,9 @@ type commandLine struct {
 		Show configShow `cmd:"" help:"Show every setting in force, and where it comes from."`
 	} `cmd:"" name:"config" help:"Settings."`
 
-	Backup  backup  `cmd:"" help:"Write a copy of the database."`
-	Restore restore `cmd:"" help:"Put a copy of the database back."`
+	Import  importUsers `cmd:"" help:"Import people, with their passwords, from the file of another system."`
+	Backup  backup      `cmd:"" help:"Write a copy of the database."`
+	Restore restore     `cmd:"" help:"Put a copy of the database back."`
 
 	Migrate struct {
 		Status migrateStatus `cmd:"" help:"Show which migrations are applied."`

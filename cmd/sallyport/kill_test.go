@@ -30,6 +30,7 @@ type credentials struct{ access, refresh string }
 // repeats the last request after the restart goes on, and who was told that they
 // are signed out stays so.
 func TestKilledServerSignsNobodyOut(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { killServers(t) })
 	t.Run("postgres", func(t *testing.T) { killServers(t, "--database", testdb.PostgresDurable(t, "", nil)) })
 }

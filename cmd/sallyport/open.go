@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 	"github.com/sallyport-auth/sallyport/server"
 	"github.com/sallyport-auth/sallyport/server/messages"
@@ -191,6 +192,9 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh, TrustFor: orNever(c.Session.TrustedDevice),
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
+		Passkeys: server.PasskeyConfig{
+			Domain: c.Passkeys.Domain, Origins: c.Passkeys.RelatedOrigins, Verification: passkey.Verification(c.Passkeys.Verification),
+		},
 		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies,
 		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,

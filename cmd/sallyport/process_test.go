@@ -16,8 +16,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// The test binary is the program itself when it is called sallyport.
+// The test binary is the program itself when it is called sallyport. Under the race
+// detector it would sleep for a second at its end, and the tests start it hundreds of
+// times; what is left is time enough to write a report.
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE"))
 	testscript.Main(m, map[string]func(){"sallyport": main})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 )
 
@@ -50,6 +51,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 		kong.Name("sallyport"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.Vars{"importFormats": strings.Join(importer.Formats(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p),
 	)
 	if err != nil {

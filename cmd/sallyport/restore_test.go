@@ -133,6 +133,7 @@ func apiKey(t *testing.T, dir string, environ []string, name string) string {
 // when the log has given out the same numbers again; keys go on, and people come
 // back.
 func TestNothingComesBackWithABackup(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), environ()
 	p := serving(t, dir, "--base-url", "http://localhost:8080")
 	command(t, dir, env, "role", "set", "support", "user:read")
@@ -187,6 +188,7 @@ func TestNothingComesBackWithABackup(t *testing.T) {
 // In place is the database that was there, with its last change, or the one of the
 // backup under a name of its log that nobody has seen: nothing in between.
 func TestAKilledRestoreLeavesOneDatabaseOrTheOther(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), environ()
 	p := serving(t, dir, "--base-url", "http://localhost:8080")
 	ann := enter(t, p.url, "ann")
@@ -304,6 +306,7 @@ func hasUser(t *testing.T, path, name string) (there bool) {
 // for a moment, and everybody else is out as soon as it is noticed; one of the two
 // renames the log.
 func TestServersNoticeThatTheirDatabaseWasPutBack(t *testing.T) {
+	t.Parallel()
 	dsn := testdb.Postgres(t, "", nil)
 	secretKey := make([]byte, 32)
 	rand.Read(secretKey)

@@ -180,6 +180,7 @@ func (p *twins) visit(v *visitor, done chan struct{}) {
 // While nodes are restarted one after the other, nobody is signed out and no
 // request fails if the client tries it on the other node when one takes no connection.
 func TestARollingRestartLosesNobody(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args func(t *testing.T) []string

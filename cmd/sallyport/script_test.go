@@ -26,11 +26,13 @@ insecure_low_cost = true
 `
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, scripts(filepath.Join("testdata", "script"), nil))
 }
 
 // TestScriptOnPostgreSQL runs one script that takes every way to the database.
 func TestScriptOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	dsn := testdb.Postgres(t, "", nil)
 	testscript.Run(t, scripts(filepath.Join("testdata", "postgres"), func(env *testscript.Env) error {
 		env.Setenv("SALLYPORT_STORE__DATABASE", dsn)
@@ -43,6 +45,7 @@ func scripts(dir string, more func(*testscript.Env) error) testscript.Params {
 		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Values[runningKey{}] = &running{}
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			path := filepath.Join(env.WorkDir, "sallyport.toml")
 			if _, err := os.Stat(path); err != nil {
 				if err := os.WriteFile(path, []byte(settings), 0o644); err != nil {

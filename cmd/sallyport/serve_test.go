@@ -9,6 +9,7 @@ import (
 )
 
 func TestServeSaysWhereItIsInJSON(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	r, w := io.Pipe()

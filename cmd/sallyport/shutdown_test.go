@@ -47,6 +47,7 @@ func refused(addr string) {
 }
 
 func TestRequestsInFlightFinish(t *testing.T) {
+	t.Parallel()
 	p := serving(t, t.TempDir())
 	addr := strings.TrimPrefix(p.url, "http://")
 	const body = `{"username":"nobody","password":"plums ripen late in august"}`
@@ -70,6 +71,7 @@ func TestRequestsInFlightFinish(t *testing.T) {
 }
 
 func TestRequestsThatNeverFinishAreCutOff(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p, err := start(dir, append(environ(), "SALLYPORT_SERVER__SHUTDOWN_TIMEOUT=50ms"))
 	if err != nil {

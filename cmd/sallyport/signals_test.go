@@ -20,6 +20,7 @@ import (
 // has a token and before it has acknowledged it. Whoever goes on tells that token
 // again, as the same one, and everything after it, in order.
 func TestKilledServerLosesNoEvent(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { killTransmitters(t) })
 	t.Run("postgres", func(t *testing.T) { killTransmitters(t, "--database", testdb.PostgresDurable(t, "", nil)) })
 }

@@ -77,6 +77,8 @@ func NewTx(c Conn) account.Tx {
 
 		Identities: identities{d},
 
+		Imports: imports{d},
+
 		Signals: signals{d},
 		Streams: streams{d},
 	}

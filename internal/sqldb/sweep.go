@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -49,6 +50,8 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 	{"messages", `DELETE FROM sallyport_outbox WHERE id IN
 		(SELECT id FROM sallyport_outbox WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, outbox.Retention},
+	{"imports", `DELETE FROM sallyport_imports WHERE id IN
+		(SELECT id FROM sallyport_imports WHERE updated_at <= $1 ORDER BY updated_at LIMIT $2)`, importer.Retention},
 	// What a stream waits for stays, however old: it is the stream that is disabled.
 	{"signals", `DELETE FROM sallyport_signals WHERE seq IN
 		(SELECT g.seq FROM sallyport_signals g WHERE g.at <= $1 AND NOT EXISTS

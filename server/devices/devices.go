@@ -55,6 +55,10 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) forget(w http.ResponseWriter, r *http.Request) error {
+	var none struct{}
+	if err := exchange.Read(w, r, &none); err != nil {
+		return err
+	}
 	subject := sallyport.From(r.Context()).Subject
 	if err := h.Accounts.ForgetDevice(r.Context(), subject, r.PathValue("id"), exchange.Origin(h.Gate, r)); err != nil {
 		return exchange.Problem(err)

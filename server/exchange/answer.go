@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -90,6 +91,9 @@ func Problem(err error) error {
 	if e, ok := errors.AsType[*password.BusyError](err); ok {
 		return retry(http.StatusServiceUnavailable, "unavailable", "Many people are signing in right now. Try again in a moment.", e.RetryAfter)
 	}
+	if p := passkeyProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -105,6 +109,8 @@ func Problem(err error) error {
 		return p
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
+	case errors.Is(err, account.ErrLastWayIn):
+		return conflict("last_way_in", "This is the last way to sign in to your account. Set a password or add another one first.")
 	case errors.Is(err, account.ErrLastAdmin):
 		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
 	case errors.Is(err, account.ErrExceeds):
@@ -141,6 +147,32 @@ func weak(e *password.WeakError) *sallyport.Problem {
 		extra["limit"] = e.Limit
 	}
 	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
+}
+
+// passkeyProblem is what a passkey that does not do is answered with.
+func passkeyProblem(err error) error {
+	odd := func(detail string) error {
+		p := Invalid(detail)
+		p.Extra = map[string]any{"member": "credential"}
+		return p
+	}
+	switch {
+	case errors.Is(err, account.ErrPasskeyRefused):
+		return sallyport.Unauthenticated("passkey_refused", "This passkey does not sign you in. Try again, or sign in another way.")
+	case errors.Is(err, account.ErrPasskeyUnknown):
+		return sallyport.Unauthenticated("unknown_passkey", "This passkey belongs to no account here. Sign in another way.")
+	case errors.Is(err, passkey.ErrNotFound):
+		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
+	case errors.Is(err, passkey.ErrTaken):
+		return conflict("passkey_taken", "This device already has a passkey.")
+	case errors.Is(err, account.ErrTooManyPasskeys):
+		return conflict("too_many_passkeys", sentence(err.Error()))
+	case errors.Is(err, passkey.ErrMalformed):
+		return odd("This is not what a browser answers of a passkey.")
+	case errors.Is(err, passkey.ErrRefused):
+		return odd("This passkey was not made for what was asked, or too late. Try again.")
+	}
+	return nil
 }
 
 func conflict(code, detail string) *sallyport.Problem {

@@ -22,12 +22,17 @@ var (
 	unauthenticated    = refusal{401, "unauthenticated", "", "no credential; a browser that navigates gets 303 to the sign-in page"}
 	invalidToken       = refusal{401, "invalid_token", "", "malformed, expired, revoked or unknown credential"}
 	invalidCredentials = refusal{401, "invalid_credentials", "", "user name or password is wrong, or nobody may sign in with them: nobody learns which"}
+	passkeyRefused     = refusal{401, "passkey_refused", "", "the passkey does not sign in: of another page, used before, too late, or of an account that is closed"}
+	unknownPasskey     = refusal{401, "unknown_passkey", "", "nobody has the passkey (any more): the browser may be told to offer it no more"}
 	stepUp             = refusal{401, "step_up_required", "", "a fresher or stronger sign-in would do (RFC 9470)"}
 	forbidden          = refusal{403, "forbidden", "", "signed in, but may not; `decision_id` names the decision"}
 	insufficientScope  = refusal{403, "insufficient_scope", "", "the credential's scope does not reach that far; `scope` names what is missing"}
 	crossOrigin        = refusal{403, "cross_origin", "", "a browser sent it from another site"}
 	notFound           = refusal{404, "not_found", "", "nothing there, or nothing for you"}
 	conflict           = refusal{409, "conflict", "", "it would contradict what is there"}
+	passkeyTaken       = refusal{409, "passkey_taken", "", "the account has this passkey already"}
+	tooManyPasskeys    = refusal{409, "too_many_passkeys", "", "the account has as many as it may have"}
+	lastWayIn          = refusal{409, "last_way_in", "", "nothing would be left to sign in with"}
 	usernameTaken      = refusal{409, "username_taken", "", "somebody else has this user name"}
 	stale              = refusal{412, "conflict", "Stale", "`If-Match` names an older version"}
 	tooLarge           = refusal{413, "payload_too_large", "", "the body is larger than 64 KiB, or 1 MiB where it holds a policy"}
@@ -38,8 +43,8 @@ var (
 	unavailable        = refusal{503, "unavailable", "", "nobody can tell right now; try again after `Retry-After` seconds"}
 
 	refusals = []refusal{
-		invalidRequest, unauthenticated, invalidToken, invalidCredentials, stepUp, forbidden, insufficientScope, crossOrigin,
-		notFound, conflict, usernameTaken, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable,
+		invalidRequest, unauthenticated, invalidToken, invalidCredentials, passkeyRefused, unknownPasskey, stepUp, forbidden, insufficientScope, crossOrigin,
+		notFound, conflict, usernameTaken, passkeyTaken, tooManyPasskeys, lastWayIn, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable,
 	}
 )
 

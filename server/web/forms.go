@@ -11,6 +11,8 @@ type Form struct {
 	SignedOut  bool
 	StepUp     bool
 	Closed     bool // nobody can register by themselves
+
+	UnknownPasskey *UnknownPasskey // that was just tried
 }
 
 // An Account is what the account page shows.

@@ -193,7 +193,7 @@ func TestAssets(t *testing.T) {
 	p.Mount(rt)
 	body := show(t, p, "login", web.Form{}, "/auth/login").Body.String()
 	paths := regexp.MustCompile(`/auth/assets/[^"]+`).FindAllString(body, -1)
-	if len(paths) != 3 {
+	if len(paths) != 4 {
 		t.Fatalf("the page asks for %q", paths)
 	}
 	for _, path := range paths {

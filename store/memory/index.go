@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authz"
@@ -91,6 +92,7 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.spentExpiry.expired(now, limit), identities{x}.forget) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
 		each(x.messageExpiry.expired(now.Add(-outbox.Retention), limit), outboxMessages{x}.remove) +
+		each(x.importUpdated.expired(now.Add(-importer.Retention), limit), imports{x}.remove) +
 		each(signals{x}.done(now.Add(-ssf.Retention), limit), signals{x}.remove) +
 		each(x.entryExpiry.expired(now, limit), revocations{x}.prune)
 }

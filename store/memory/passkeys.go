@@ -65,6 +65,9 @@ func (x passkeys) Use(_ context.Context, id string, u passkey.Use, now time.Time
 	}
 	c := *k
 	c.SignCount, c.BackedUp, c.LastUsedAt = u.SignCount, u.BackedUp, ms(now)
+	if c.Unseen {
+		c.Unseen, c.Synced = false, u.Synced
+	}
 	x.state.passkeys.put(id, &c)
 	return nil
 }

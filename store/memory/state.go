@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/device"
+	"github.com/sallyport-auth/sallyport/account/importer"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
@@ -103,6 +104,9 @@ type state struct {
 	spent        tree[time.Time] // answers of providers, by hash: until when that is known
 	spentExpiry  expiry
 
+	imports       tree[*importer.Checkpoint]
+	importUpdated expiry // by the time of the last change
+
 	signals     tree[*ssf.Signal] // by number
 	signalOrder expiry            // by the time when they happened; keys are numbers
 	streams     tree[*ssf.Stream]
@@ -169,6 +173,7 @@ func bind(x *tx) account.Tx {
 		Outbox:       outboxMessages{x},
 		Factors:      factors{x},
 		Recovery:     recoveryCodes{x},
+		Imports:      imports{x},
 
 		Identities: identities{x},
 

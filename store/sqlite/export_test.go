@@ -13,3 +13,5 @@ func (db *DB) Transact(ctx context.Context, f func(sqldb.Conn) error) error { re
 func (db *DB) Reading(ctx context.Context, f func(sqldb.Conn) error) error {
 	return db.readers.view(ctx, f)
 }
+
+var Unnumbered = unnumbered

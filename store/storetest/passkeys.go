@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,6 +28,23 @@ var passkeys = []promise{
 		equal(c, "passkey", got, want)
 		if !got.LastUsedAt.IsZero() || got.Synced || got.BackedUp {
 			c.Errorf("%+v", got)
+		}
+	}},
+
+	{"the first use says whether an unseen passkey is synced, later ones do not", func(c *check) {
+		for _, synced := range []bool{true, false} {
+			k := c.newPasskey(fmt.Sprint("unseen ", synced), "usr_ann")
+			k.Unseen = true
+			c.update(func(tx account.Tx) error { return tx.Passkeys.Create(c.Context(), k) })
+			equal(c, "before", c.passkeyBy(fmt.Sprint("unseen ", synced)).Unseen, true)
+			for _, said := range []bool{synced, !synced} {
+				c.update(func(tx account.Tx) error {
+					return tx.Passkeys.Use(c.Context(), k.ID, passkey.Use{Synced: said}, c.now)
+				})
+				got := c.passkeyBy(fmt.Sprint("unseen ", synced))
+				equal(c, "synced", got.Synced, synced)
+				equal(c, "unseen", got.Unseen, false)
+			}
 		}
 	}},
 

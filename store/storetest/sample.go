@@ -184,10 +184,11 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			return err
 		},
 		func() error { return tx.Invitations.Create(ctx, c.newInvitation(name, name, name+"@example.org")) },
-		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Outbox.Add(ctx, c.newMessage(name)) },
+		func() error { return tx.OneTime.Create(ctx, c.newOneTime(name, user, "ticket")) },
 		func() error { return tx.Factors.Create(ctx, c.newFactor(name, user)) },
 		func() error { return tx.Recovery.Replace(ctx, user, [][]byte{hash(name)}) },
+		func() error { return tx.Imports.Put(ctx, c.newCheckpoint("imp_"+name)) },
 		func() error { return tx.Identities.Create(ctx, c.newIdentity(name, user)) },
 		func() error {
 			_, err := tx.Identities.Spend(ctx, hash(name), c.now.Add(time.Hour))
@@ -228,6 +229,7 @@ var expiring = len([]string{
 	"one-time token",
 	"message",
 	"factor",
+	"import",
 	"used answer of a provider",
 	"signal",
 	"entry of the log",
@@ -266,6 +268,7 @@ type census struct {
 	Messages []outbox.Message
 	Factors  []otp.Factor
 	Codes    int
+	Import   string
 
 	Identities []account.Identity
 
@@ -322,6 +325,11 @@ func (c *check) census(name string) (n census) {
 			},
 			func() (err error) { n.Factors, err = tx.Factors.Of(ctx, user); return },
 			func() (err error) { n.Codes, err = tx.Recovery.Left(ctx, user); return },
+			func() error {
+				p, err := tx.Imports.Unfinished(ctx, "users.jsonl", "jsonl")
+				n.Import = p.ID
+				return err
+			},
 			func() (err error) { n.Identities, err = tx.Identities.Of(ctx, user); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"one-time tokens", oneTimeTokens},
 		{"factors", factors},
 		{"recovery codes", recoveryCodes},
+		{"imports", imports},
 		{"identities", identities},
 		{"signing keys", signingKeys},
 		{"failures", failures},

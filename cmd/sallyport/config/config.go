@@ -24,6 +24,7 @@ type Config struct {
 	Token    Token
 	Keys     Keys
 	Password Password
+	Passkeys Passkeys
 	Mail     Mail
 	SMS      SMS
 	Log      Log
@@ -107,6 +108,13 @@ type Password struct {
 	Minimum, Memory, Time, Threads int
 	InsecureLowCost                bool
 	KeepOtherSessions              bool
+}
+
+// Passkeys is who passkeys belong to.
+type Passkeys struct {
+	Domain         string // "" = the host of the base URL
+	RelatedOrigins []string
+	Verification   string
 }
 
 // Mail is who carries mails.

@@ -87,6 +87,7 @@ var (
 	addresses   = texts(`an address such as "127.0.0.1:8080"`, isAddress)
 	urls        = texts(`a scheme and a host such as "https://example.com"`, orNone(isOrigin))
 	paths       = texts(`a path such as "/auth"`, regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`).MatchString)
+	domains     = texts(`a domain such as "example.com"`, orNone(isDomain))
 	caches      = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true })             // check says more
 	mailServers = texts(`a URL such as "smtp://user:password@host:587"`, func(string) bool { return true }) // check says more
 	gateways    = texts(`a URL such as "https://sms.example.com/send"`, func(string) bool { return true })  // check says more
@@ -107,6 +108,10 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
 		u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil && !u.ForceQuery
 }
+
+var domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func isDomain(s string) bool { return len(s) <= 253 && domainForm.MatchString(s) }
 
 func isDatabase(s string) bool {
 	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")

@@ -176,6 +176,13 @@ func Settings() []Setting {
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
 			"A password change leaves the other sessions of the user alone."),
 
+		setting("passkeys.domain", domains, "", func(c *Config) *string { return &c.Passkeys.Domain },
+			"Domain that passkeys belong to: the host of base_url, or one above it whose other hosts may use them, too. They stay with the domain that they were made for. Empty: the host."),
+		setting("passkeys.related_origins", hosts, nil, func(c *Config) *[]string { return &c.Passkeys.RelatedOrigins },
+			"Origins of pages of other domains that may use the same passkeys; /.well-known/webauthn lists them."),
+		setting("passkeys.verification", oneOf("required", "preferred", "discouraged"), "preferred", func(c *Config) *string { return &c.Passkeys.Verification },
+			"Whether a device must make sure of its user, by a PIN or a fingerprint. One that did counts as two factors, one that did not as one."),
+
 		setting("mail.url", mailServers, "", func(c *Config) *string { return &c.Mail.URL },
 			"Mail server: smtp://user:password@host:587, where the connection must turn to TLS (except on loopback), or smtps:// for TLS from the first byte. Empty: mails wait; on loopback they are shown at /auth/dev/mail.").hidden(),
 		setting("mail.from", anyText, "", func(c *Config) *string { return &c.Mail.From },

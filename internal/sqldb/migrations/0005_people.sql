@@ -147,3 +147,17 @@ CREATE UNIQUE INDEX sallyport_devices_token ON sallyport_devices (token_hash, us
 CREATE INDEX sallyport_devices_user ON sallyport_devices (user_id, last_seen_at, id);
 -- postgres: ALTER TABLE sallyport_devices SET (fillfactor = 80);
 CREATE INDEX sallyport_devices_expires ON sallyport_devices (expires_at);
+
+-- How far imports of users have come, written in the transaction of what they count.
+CREATE TABLE sallyport_imports (
+  id          TEXT NOT NULL PRIMARY KEY,
+  source      TEXT NOT NULL,
+  format      TEXT NOT NULL,
+  entries     BIGINT NOT NULL,
+  digest      BYTEA NOT NULL,
+  report      TEXT NOT NULL,
+  started_at  BIGINT NOT NULL,
+  updated_at  BIGINT NOT NULL,
+  finished_at BIGINT NOT NULL
+);
+CREATE INDEX sallyport_imports_updated ON sallyport_imports (updated_at);

@@ -1,0 +1,50 @@
+// The list of a person's passkeys: a new one is made here, and devices are told which
+// there are. It renames and deletes without JavaScript.
+import { ask, called, make, Refusal, supported } from "./lib/webauthn";
+
+const maker = document.querySelector<HTMLElement>(".passkey-maker");
+const button = maker?.querySelector("button");
+const status = maker?.querySelector<HTMLElement>("[role=status]");
+
+async function create() {
+  const { options, path, done, cancelled, failed, taken, full, stepUp } = maker!.dataset;
+  status!.textContent = "";
+  button!.disabled = true;
+  try {
+    const { public_key } = await ask(options!, {});
+    const credential = JSON.parse(await make(public_key as Record<string, unknown>));
+    await ask(path!, { credential });
+    location.assign(done!);
+  } catch (error) {
+    button!.disabled = false;
+    if (error instanceof Refusal && error.status === 401) return location.assign(stepUp!);
+    if (called(error, "NotAllowedError", "AbortError")) status!.textContent = cancelled!;
+    else if (called(error, "InvalidStateError") || error instanceof Refusal && error.code === "passkey_taken") status!.textContent = taken!;
+    else if (error instanceof Refusal && error.code === "too_many_passkeys") status!.textContent = full!;
+    else status!.textContent = failed!;
+  }
+}
+
+if (maker && button) {
+  if (supported) {
+    button.hidden = false;
+    button.addEventListener("click", () => void create());
+  } else {
+    status!.textContent = maker.dataset.unsupported!;
+  }
+}
+
+// A device that keeps passkeys which were deleted here stops to offer them.
+const { rp, user, ids } = document.querySelector<HTMLElement>("[data-ids]")?.dataset ?? {};
+const known = (supported ? PublicKeyCredential : {}) as {
+  signalAllAcceptedCredentials?(o: { rpId: string; userId: string; allAcceptedCredentialIds: string[] }): Promise<void>;
+};
+if (rp && user && ids !== undefined) {
+  known.signalAllAcceptedCredentials?.({ rpId: rp, userId: user, allAcceptedCredentialIds: ids.split(" ").filter(Boolean) }).catch(() => undefined);
+}
+
+// The offer of a first passkey is made where one can be made.
+const offer = document.querySelector<HTMLElement>(".passkey-offer");
+if (offer && supported) {
+  PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then((there) => { offer.hidden = !there; });
+}
