@@ -89,6 +89,7 @@ type Config struct {
 	AccessLifetime time.Duration // of access tokens; 0 = 15 minutes
 	FamilyLifetime time.Duration // of refresh tokens; 0 = 30 days
 	Leeway         time.Duration // for repeated refreshes; 0 = 30 s
+	TrustFor       time.Duration // of a device, instead of a second factor; 0 = 30 days, negative = never
 	FreshFor       time.Duration // age of a sign-in that may do sensitive things; 0 = 15 minutes
 
 	Passkeys PasskeyConfig

@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
 	"github.com/sallyport-auth/sallyport/server/decide"
+	"github.com/sallyport-auth/sallyport/server/devices"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/factors"
@@ -221,6 +222,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Refreshes:   refreshTokens(sealer),
 		Sign:        ring.Keys().AccessToken,
 		Issuer:      c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
+		TrustLifetime:  c.TrustFor,
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
@@ -313,7 +315,7 @@ func (s *Server) mount(ctx context.Context) error {
 	home := base + "/"
 	answer := &entry.Answer{
 		Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts,
-		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
+		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(), Device: s.deviceCookie(),
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
 	withPasskeys := &passkeys.Handler{
@@ -338,6 +340,7 @@ func (s *Server) mount(ctx context.Context) error {
 		&factors.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 		},
+		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,

@@ -30,6 +30,22 @@ var ownAccount = group{
 			refuses: []refusal{notFound},
 		},
 		{
+			route: "GET {base}/devices", id: "devices", summary: "List the devices that you have signed in on", scope: "account:read",
+			answers: []answer{shows(200, pageOf(ref("KnownDevice")), "The one that was used last first.").orPage()},
+		},
+		{
+			route: "DELETE {base}/devices/{id}", id: "forgetDevice", summary: "Forget a device", scope: "account:write",
+			says:    "It is a stranger from then on, and is not trusted. Sessions go on.",
+			answers: []answer{done("It is forgotten.")},
+			refuses: []refusal{notFound},
+		},
+		{
+			route: "POST {base}/devices/{id}/forget", id: "forgetDeviceByForm", summary: "Forget a device, from a page", scope: "account:write", form: true,
+			body:    read(body()),
+			answers: []answer{done("It is forgotten.")},
+			refuses: []refusal{notFound},
+		},
+		{
 			route: "POST {base}/sessions/end", id: "endOtherSessionsByForm", summary: "End all your other sessions, from a page", scope: "account:write", form: true,
 			body:    read(body()),
 			answers: []answer{done("They have ended.")},
@@ -139,6 +155,15 @@ var ownAccount = group{
 			must("outcome", oneOf("success", "failure")),
 			may("address", text.says("Of whoever it was, unless it is somebody else who had signed in.")),
 			may("detail", schema{Type: "object", Others: text}.says("Small facts.")),
+		)},
+		{"KnownDevice", object(
+			must("id", text),
+			must("device", text.says("As the browser says of itself: a hint.")),
+			must("address", text.says("Of the last sign-in.")),
+			must("created_at", moment),
+			must("last_seen_at", moment),
+			must("trusted_until", moment.orNull().says("Until when a second factor is not asked for; null: it is.")),
+			must("current", boolean.says("This request came from it.")),
 		)},
 		{"APIKey", object(
 			must("id", text),

@@ -40,6 +40,7 @@ type Factor struct {
 	ReturnTo string   // of a step-up; a ticket knows where it leads
 	Sent     bool     // of a code in a message: one is on its way
 	Again    int      // seconds until another can be asked for
+	TrustFor string   // days for which the device can be trusted; "" = it cannot
 }
 
 // All are the methods in the order to offer them.
