@@ -270,10 +270,13 @@ func (o *operation) ofPage() []parameter {
 	if !slices.ContainsFunc(o.answers, func(a answer) bool { return a.page || a.kind == "text/html" }) {
 		return nil
 	}
-	return []parameter{
+	all := []parameter{
 		optional("ui_locales", text.says("Languages for the page, the most wanted first; kept from then on.")),
 		optional("done", text.says("What was just done, for the page to say.")),
 	}
+	return slices.DeleteFunc(all, func(p parameter) bool {
+		return slices.ContainsFunc(o.query, func(own parameter) bool { return own.name == p.name })
+	})
 }
 
 func (p parameter) in(place string) given {
