@@ -286,9 +286,13 @@ func (s *Server) guard(context.Context) error {
 // mount registers our own routes.
 func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
+	providers, err := s.providers()
+	if err != nil {
+		return err
+	}
 	pages, err := web.New(web.Config{
 		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
-		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme,
+		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme, Providers: buttons(providers),
 	})
 	if err != nil {
 		return err
@@ -321,6 +325,7 @@ func (s *Server) mount(ctx context.Context) error {
 		&factors.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 		},
+		s.social(providers, answer, pages),
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,

@@ -194,7 +194,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		Passkeys: server.PasskeyConfig{
 			Domain: c.Passkeys.Domain, Origins: c.Passkeys.RelatedOrigins, Verification: passkey.Verification(c.Passkeys.Verification),
 		},
-		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies,
+		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies, Providers: c.Providers,
 		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
 	}

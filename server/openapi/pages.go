@@ -9,6 +9,7 @@ var pages = group{
 			query: []parameter{
 				optional("return_to", text.says("Path to go on with after signing in.")),
 				optional("signed_out", text.says("Say so.")),
+				optional("done", text.says("Say what was done, or not.")),
 				optional("step_up", text.says("Say that a fresh sign-in is needed.")),
 			},
 			answers: []answer{page("The page.")},

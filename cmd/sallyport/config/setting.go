@@ -25,7 +25,8 @@ type Setting struct {
 	shape  shape
 	secret bool
 	put    func(c *Config, name string, v any) bool
-	values func(c *Config) map[string]any // by key
+	values func(c *Config) map[string]any  // by key
+	refuse func(name string, v any) string // why put does not take it; nil = it expects Expected
 }
 
 // setting is one value with a default.
@@ -195,6 +196,8 @@ func Settings() []Setting {
 			"Permissions of a role that is created if there is none of that name; from then on it is changed by `sallyport role` or the API, not here."),
 		family("resources", anyAlgorithm, func(c *Config) *map[string]token.Alg { return &c.Resources },
 			"A service with signing keys of its own: the key is its audience, the value its algorithm."),
+
+		providers(),
 
 		setting("log.level", levels, slog.LevelInfo, func(c *Config) *slog.Level { return &c.Log.Level },
 			"Least level of what is logged to standard error."),
