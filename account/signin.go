@@ -96,6 +96,9 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 		}
 		return s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address)
 	})
+	if err == nil {
+		s.lookUp(ctx, a, o)
+	}
 	return s.finish(c, err)
 }
 

@@ -211,6 +211,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Passwords: &password.Hasher{Params: c.Passwords},
 		Passkeys:  c.party(),
 		Policy:    password.Policy{MinLength: c.PasswordMin},
+		Breaches:  c.breaches(),
 		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 
@@ -224,6 +225,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
+}
+
+func (c *Config) breaches() *password.Breaches {
+	if c.Breaches == "" {
+		return nil
+	}
+	return &password.Breaches{URL: c.Breaches, Closed: c.BreachesClosed}
 }
 
 // refreshTokens derives the keys of refresh tokens from the sealing keys, each
@@ -308,6 +316,10 @@ func (s *Server) mount(ctx context.Context) error {
 		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(),
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
+	withPasskeys := &passkeys.Handler{
+		Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
+	}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
@@ -317,11 +329,8 @@ func (s *Server) mount(ctx context.Context) error {
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
-		&passkeys.Handler{
-			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
-			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
-		},
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		withPasskeys,
+		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
 		&factors.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 		},
