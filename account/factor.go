@@ -37,6 +37,7 @@ type Answer struct {
 	Method     Method
 	Code       string // of a code, or the password
 	Credential []byte // of a passkey: the answer of the browser, as JSON
+	Trust      bool   // of a second step: do not ask again on this device for a while
 }
 
 // methods returns those by which u could show a second factor now, in the order

@@ -66,6 +66,7 @@ type Service struct {
 	Leeway         time.Duration // for repeated refreshes; zero = 30 s
 
 	InvitationLifetime time.Duration // of the link; zero = 7 days
+	TrustLifetime      time.Duration // of trust in a device; zero = 30 days, negative = none is trusted
 
 	ServiceName       string     // no password may be made of it
 	DefaultRoles      []string   // of a new member
@@ -94,6 +95,7 @@ type Origin struct {
 	Actor     string // subject; "" = "system"
 	Address   netip.Addr
 	UserAgent string
+	Device    string // value of the device's cookie; "" = none
 	Trace     string // trace id of the request
 
 	// Giver is who gives roles, or takes them: nobody can give more than they hold.
@@ -187,8 +189,14 @@ func appendKills(ctx context.Context, tx Tx, user string, about ssf.About, entri
 }
 
 // appendTold appends to the log as the last thing in a transaction, and keeps what the
-// entries mean for those who are told of events.
+// entries mean for those who are told of events. A credential or factor that changes
+// ends the trust in the user's devices: a second factor is asked for again.
 func appendTold(ctx context.Context, tx Tx, about ssf.About, entries ...revoke.Entry) (revoke.Position, error) {
+	if about.Change != "" {
+		if err := tx.Devices.EndTrust(ctx, about.Subject); err != nil {
+			return revoke.Position{}, err
+		}
+	}
 	p, err := tx.Log.Append(ctx, entries...)
 	if err != nil {
 		return p, err

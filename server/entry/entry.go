@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/exchange"
@@ -33,6 +34,7 @@ type Answer struct {
 	Session  session.Cookie
 	Refresh  session.Cookie // holds the refresh token, sent to Base/refresh only
 	Ticket   session.Cookie // holds the ticket between two steps of a page
+	Device   session.Cookie // by which the device is known
 }
 
 // SignIn is what a request of that mode asks the account service for: a page
@@ -43,7 +45,7 @@ func SignIn(r *http.Request, mode, returnTo string) (account.SignIn, error) {
 	}
 	switch mode {
 	case Tokens, Cookie, RefreshCookie:
-		return account.SignIn{Mode: mode, ReturnTo: returnTo, WithTokens: mode != Cookie}, nil
+		return account.SignIn{Mode: mode, ReturnTo: returnTo, WithTokens: mode != Cookie, Browser: mode != Tokens}, nil
 	}
 	return account.SignIn{}, exchange.Invalid(`The mode is one of "cookie" and "refresh_cookie", or left out.`)
 }
@@ -124,6 +126,9 @@ func (a *Answer) answer(w http.ResponseWriter, r *http.Request, out *account.Sig
 	}
 	if out.Mode == Cookie {
 		a.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
+	}
+	if out.Device != "" {
+		a.Device.Set(w, out.Device, time.Now().Add(device.Lifetime))
 	}
 	if _, ok := a.Ticket.Read(r); ok {
 		a.Ticket.Clear(w)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
@@ -134,7 +135,10 @@ func Problem(err error) error {
 	case errors.Is(err, account.ErrLastWayIn):
 		return conflict("last_way_in", "This is the last way to sign in to your account. Set a password or add another one first.")
 	case errors.Is(err, account.ErrLastAdmin):
-		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
+		return &sallyport.Problem{
+			Status: http.StatusConflict, Code: "conflict", Detail: "This is the last administrator. Make somebody else one first.",
+			Extra: map[string]any{"reason": "last_admin"},
+		}
 	case errors.Is(err, account.ErrExceeds):
 		return sallyport.Forbidden("forbidden", "Nobody can give or take more than they hold themselves.")
 	case errors.Is(err, account.ErrOtherAddress):
@@ -155,7 +159,7 @@ func Problem(err error) error {
 		return Invalid(sentence(err.Error()))
 	case errors.Is(err, account.ErrNoSession), errors.Is(err, account.ErrNoToken):
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
-	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound), errors.Is(err, clientcert.ErrNotFound),
+	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound), errors.Is(err, clientcert.ErrNotFound), errors.Is(err, device.ErrNotFound),
 		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
 		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)

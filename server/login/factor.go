@@ -20,10 +20,25 @@ type factorRequest struct {
 	Method     account.Method  `json:"method"`
 	Code       string          `json:"code"`
 	Credential json.RawMessage `json:"credential"`
+	Trust      trust           `json:"trust_device"`
+}
+
+// trust is true, or what a form sends of a box that was ticked.
+type trust bool
+
+func (t *trust) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true", `"1"`:
+		*t = true
+	case "false", "null":
+	default:
+		return errors.New("no truth value")
+	}
+	return nil
 }
 
 func (in *factorRequest) answer() account.Answer {
-	return account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential)}
+	return account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential), Trust: bool(in.Trust)}
 }
 
 // credential takes the JSON of a passkey as an object, or as the text of one: that
@@ -64,7 +79,7 @@ func (h *Handler) factorFailed(w http.ResponseWriter, r *http.Request, ticket st
 	if pendingErr != nil {
 		return pendingErr
 	}
-	v := factorView(p.Methods, m, false)
+	v := h.secondStep(p.Methods, m)
 	v.Sent = true // or there was nothing to be wrong
 	return h.Pages.Failed(w, r, "factor", err, v)
 }
@@ -81,9 +96,18 @@ func (h *Handler) factorPage(w http.ResponseWriter, r *http.Request) error {
 	if p.Enrol {
 		return h.Pages.Show(w, r, "factor_needed", factorView(p.Methods, "", false))
 	}
-	v := factorView(p.Methods, account.Method(r.URL.Query().Get("method")), false)
+	v := h.secondStep(p.Methods, account.Method(r.URL.Query().Get("method")))
 	v.Sent, v.Again = sent(r)
 	return h.Pages.Show(w, r, "factor", v)
+}
+
+// secondStep is the page of a sign-in, where a device can be trusted.
+func (h *Handler) secondStep(offered []account.Method, asked account.Method) web.Factor {
+	v := factorView(offered, asked, false)
+	if days := int(h.Accounts.TrustFor() / (24 * time.Hour)); days > 0 {
+		v.TrustFor = strconv.Itoa(days)
+	}
+	return v
 }
 
 // factorView shows the method asked for if it is offered, and else the first.

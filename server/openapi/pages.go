@@ -39,6 +39,26 @@ var pages = group{
 			answers: []answer{page("The page.")},
 		},
 		{
+			route: "GET {base}/password", id: "passwordPage", summary: "Page to change your password",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/api-keys/new", id: "newKeyPage", summary: "Page to make an API key",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/data", id: "dataPage", summary: "Page of your data",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/leave", id: "leavePage", summary: "Page to delete your account",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/logout", id: "signOutPage", summary: "Page to sign out",
+			answers: []answer{page("The page.")},
+		},
+		{
 			route: "GET {base}/setup/{code}", id: "setUpPage", summary: "Page for the first administrator",
 			answers: []answer{page("The page.")},
 			refuses: []refusal{notFound},

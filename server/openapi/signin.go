@@ -28,6 +28,7 @@ var signIn = group{
 				must("method", factorMethod),
 				may("code", text.says("Of a code.")),
 				may("credential", free.says("Of a passkey: the browser's answer.")),
+				may("trust_device", boolean.or(false).says("Do not ask again on this device for a while: with cookies only.")),
 			)),
 			answers: []answer{shows(200, ref("SignedIn"), "Signed in.")},
 			refuses: []refusal{invalidCredentials, invalidToken, rateLimited},
