@@ -29,8 +29,8 @@ func (n *node) enrol(s *account.SignedIn) (otp.Key, []string) {
 
 func nowCode(k otp.Key) string { return k.Code(k.Step(time.Now())) }
 
-// letters are the messages of a kind that wait.
-func (h *house) letters(k outbox.Kind) (all []outbox.Letter) {
+// told are the messages of a kind that wait.
+func (h *house) told(k outbox.Kind) (all []outbox.Letter) {
 	h.t.Helper()
 	for _, l := range h.waiting(k) {
 		all = append(all, l)
@@ -142,7 +142,7 @@ func TestAnAppCountsOnceItsCodeCameBack(t *testing.T) {
 		if es := h.audited("factor.add", s.User.ID); len(es) != 1 || es[0].Detail["factor"] != "totp" || contains(es, made.Key.Text()) {
 			t.Errorf("audited: %+v", es)
 		}
-		if ls := h.letters(outbox.FactorAdded); len(ls) != 1 || ls[0].Data["factor"] != "totp" {
+		if ls := h.told(outbox.FactorAdded); len(ls) != 1 || ls[0].Data["factor"] != "totp" {
 			t.Errorf("told: %+v", ls)
 		}
 		_, err = h.ConfirmTOTP(ctx, who, nowCode(made.Key), from)
@@ -218,7 +218,7 @@ func TestCodesByMailAndTelephone(t *testing.T) {
 			if e, ok := errors.AsType[*account.TooSoonError](err); !ok || e.Wait > 30*time.Second {
 				t.Errorf("%s: asked again at once: %v", c.channel, err)
 			}
-			ls := h.letters(c.kind)
+			ls := h.told(c.kind)
 			if len(ls) != 1 || ls[0].To != c.to || ls[0].Data["host"] != "id.example" {
 				t.Fatalf("%s: letters %+v", c.channel, ls)
 			}
@@ -254,7 +254,7 @@ func TestWhoSetsUpANumberHasFiveTries(t *testing.T) {
 		ctx, who, from := t.Context(), enroller(s), origin(s.User.ID)
 		_, err := h.EnrolCode(ctx, who, otp.SMS, "+4930123456", from)
 		h.must(err)
-		code := h.letters(outbox.CodeBySMS)[0].Data["code"]
+		code := h.told(outbox.CodeBySMS)[0].Data["code"]
 		wrong := "000000"
 		if code == wrong {
 			wrong = "111111"
@@ -300,7 +300,7 @@ func TestRemovingAFactor(t *testing.T) {
 		if !h.found(r.Cookie) || !h.hasSession(other) {
 			t.Error("a session ended")
 		}
-		if len(h.audited("factor.remove", s.User.ID)) != 1 || len(h.letters(outbox.FactorRemoved)) != 1 {
+		if len(h.audited("factor.remove", s.User.ID)) != 1 || len(h.told(outbox.FactorRemoved)) != 1 {
 			t.Error("not audited, or not told")
 		}
 		_, err = h.RemoveFactor(ctx, by(h.member()), otp.TOTP, from)
@@ -323,7 +323,7 @@ func TestRecoveryCodesAreReplaced(t *testing.T) {
 		if len(codes) != otp.RecoverySet || slices.Equal(codes, before) || h.own(s).CodesLeft != otp.RecoverySet || !h.found(r.Cookie) {
 			t.Errorf("%d codes, left %d", len(codes), h.own(s).CodesLeft)
 		}
-		if len(h.letters(outbox.RecoveryMade)) != 1 || len(h.audited("recovery_codes.make", s.User.ID)) != 1 {
+		if len(h.told(outbox.RecoveryMade)) != 1 || len(h.audited("recovery_codes.make", s.User.ID)) != 1 {
 			t.Error("not audited, or not told")
 		}
 	})
@@ -346,7 +346,7 @@ func TestAnAdministratorResetsFactors(t *testing.T) {
 		if len(h.own(other).Factors) != 1 {
 			t.Error("somebody else's are gone")
 		}
-		if es := h.audited("factors.reset", s.User.ID); len(es) != 1 || es[0].Actor != admin.ID || len(h.letters(outbox.FactorsReset)) != 1 {
+		if es := h.audited("factors.reset", s.User.ID); len(es) != 1 || es[0].Actor != admin.ID || len(h.told(outbox.FactorsReset)) != 1 {
 			t.Errorf("audited %+v", es)
 		}
 		h.wants(h.ResetFactors(t.Context(), "usr_none", origin("")), account.ErrNotFound, "nobody")

@@ -93,7 +93,7 @@ func TestEachFactorFinishesASignIn(t *testing.T) {
 		if left := h.own(s).CodesLeft; left != otp.RecoverySet-1 {
 			t.Errorf("%d recovery codes left", left)
 		}
-		if ls := h.letters(outbox.RecoveryUsed); len(ls) != 1 || ls[0].Data["left"] != "9" {
+		if ls := h.told(outbox.RecoveryUsed); len(ls) != 1 || ls[0].Data["left"] != "9" {
 			t.Errorf("told: %+v", ls)
 		}
 	})
