@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/audit"
 	"github.com/sallyport-auth/sallyport/authn/password"
+	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -17,6 +18,9 @@ type attempt struct {
 	name     string // what the limits count by, whether it exists or not
 	password string
 	find     func(context.Context, Tx) (User, error)
+
+	device string      // known one that it comes from; "" = a stranger's
+	paid   limit.Guess // that was paid for
 
 	now      time.Time
 	position revoke.Position
@@ -28,7 +32,7 @@ type attempt struct {
 // prove runs f once the password of the attempt is found right. f changes
 // nothing unless [Service.recheck] says that everything still is as it was.
 func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() error) error {
-	if err := s.read(ctx, a); err != nil {
+	if err := s.read(ctx, a, o); err != nil {
 		return err
 	}
 	if err := s.spend(ctx, a, o); err != nil {
@@ -37,7 +41,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 	for {
 		match, err := s.verify(ctx, a)
 		if err != nil {
-			return errors.Join(err, s.refund(ctx, a, o))
+			return errors.Join(err, s.refund(ctx, a))
 		}
 		if !match {
 			return s.failed(ctx, a, o)
@@ -48,7 +52,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 		case !errors.Is(err, errRehashed):
 			return err
 		}
-		if err := s.read(ctx, a); err != nil {
+		if err := s.read(ctx, a, o); err != nil {
 			return err
 		}
 	}
@@ -58,8 +62,9 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 // one of the same password: there is no more to it than to look at that one.
 var errRehashed = errors.New("password was rehashed meanwhile")
 
-// read reads the position, and then the user.
-func (s *Service) read(ctx context.Context, a *attempt) error {
+// read reads the position, and then the user and whether o comes from a device of
+// theirs.
+func (s *Service) read(ctx context.Context, a *attempt, o Origin) error {
 	a.now, a.user, a.phc = present(), User{}, ""
 	read := s.Follower.Cursor()
 	err := s.Store.View(ctx, func(tx Tx) error {
@@ -70,12 +75,17 @@ func (s *Service) read(ctx context.Context, a *attempt) error {
 		a.position = head.Position
 		a.user, err = a.find(ctx, tx)
 		if errors.Is(err, ErrNotFound) {
-			a.user = User{}
-			return nil
+			a.user, err = User{}, nil
 		}
-		if err == nil {
-			a.phc, err = tx.Credentials.Password(ctx, a.user.ID)
+		if err != nil {
+			return err
 		}
+		d, err := knownDevice(ctx, tx, a.user.ID, o, a.now)
+		if err != nil {
+			return err
+		}
+		a.device = d.ID
+		a.phc, err = tx.Credentials.Password(ctx, a.user.ID)
 		return err
 	})
 	if err != nil {
@@ -106,7 +116,8 @@ func (id identifier) find(ctx context.Context, tx Tx) (User, error) {
 func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 	var wait time.Duration
 	err := s.Store.Update(ctx, func(tx Tx) (err error) {
-		wait, err = s.Limits.Spend(ctx, tx.Failures, a.name, o.Address, a.now)
+		a.paid = limit.Guess{Name: a.name, Addr: o.Address, Device: a.device}
+		wait, err = s.Limits.Spend(ctx, tx.Failures, &a.paid, a.now)
 		if err != nil || wait == 0 {
 			return err
 		}
@@ -126,15 +137,15 @@ func (s *Service) spend(ctx context.Context, a *attempt, o Origin) error {
 // refund takes the payment back for a password that was not looked at, because
 // too many others are: a rush of sign-ins must not lock anybody out. The caller
 // may have gone by now.
-func (s *Service) refund(ctx context.Context, a *attempt, o Origin) error {
+func (s *Service) refund(ctx context.Context, a *attempt) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.Store.Update(ctx, func(tx Tx) error { return s.Limits.Refund(ctx, tx.Failures, a.name, o.Address) })
+	return s.Store.Update(ctx, func(tx Tx) error { return s.Limits.Refund(ctx, tx.Failures, a.paid) })
 }
 
 // verify does the work of a hash whoever it is, and only then looks at who it is.
 func (s *Service) verify(ctx context.Context, a *attempt) (bool, error) {
 	a.rehashed = ""
-	result, err := s.Passwords.Verify(ctx, a.phc, a.password)
+	result, err := s.Passwords.VerifyFrom(ctx, a.paid.Device, a.phc, a.password)
 	if errors.Is(err, password.ErrUnknownFormat) {
 		s.log().ErrorContext(ctx, "stored password hash is unreadable", "user", a.user.ID)
 		return false, nil

@@ -78,7 +78,12 @@ func (s *Service) replacePassword(ctx context.Context, current string, a *attemp
 		if err := tx.Credentials.SetPassword(ctx, u.ID, phc, a.now); err != nil {
 			return p, err
 		}
-		if err := s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address); err != nil {
+		if !s.KeepOtherSessions {
+			if err := forgetOtherDevices(ctx, tx, u.ID, o, a.now); err != nil {
+				return p, err
+			}
+		}
+		if err := s.Limits.Forgive(ctx, tx.Failures, a.paid); err != nil {
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.change", u.ID, a.now)); err != nil {
@@ -164,6 +169,9 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 			return p, err
 		}
 		if err := tx.Credentials.SetPassword(ctx, user, phc, now); err != nil {
+			return p, err
+		}
+		if err := tx.Devices.RemoveOthers(ctx, user, ""); err != nil {
 			return p, err
 		}
 		if err := tx.Audit.Append(ctx, o.Entry("password.set", user, now)); err != nil {

@@ -77,7 +77,7 @@ func (e *NeedsFactorError) Error() string { return "sign-in needs a second facto
 // was verified: with a session, or with a ticket if the proof is not enough. The
 // caller commits and returns what [Service.finish] says.
 func (s *Service) conclude(ctx context.Context, tx Tx, u User, in SignIn, p proof, o Origin) (outcome, error) {
-	need, err := s.lacks(ctx, tx, u, p)
+	need, err := s.lacks(ctx, tx, u, p, o)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -107,23 +107,43 @@ func (s *Service) finish(c outcome, err error) (*SignedIn, error) {
 	return s.mint(c.out, c.family, c.proof.Position, c.proof.At)
 }
 
-// lacks says what u must show beside the proof; nil = nothing.
-func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof) (*NeedsFactorError, error) {
+// lacks says what u must show beside the proof; nil = nothing. On a device that u
+// trusts the second factor was shown before; the session says nothing of that, so
+// that what needs one asks for it all the same.
+func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof, o Origin) (*NeedsFactorError, error) {
 	if p.AAL >= 2 {
 		return nil, nil
 	}
 	methods, err := s.methods(ctx, tx, u)
+	if err != nil {
+		return nil, err
+	}
 	if p.Way == string(ByPasskey) { // once more, it would show nothing more
 		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == ByPasskey })
 	}
-	if err != nil || len(methods) > 0 {
-		return &NeedsFactorError{Methods: methods}, err
+	if err != nil {
+		return nil, err
+	}
+	if len(methods) > 0 {
+		if trusted, err := s.trusted(ctx, tx, u, p, o); err != nil || trusted {
+			return nil, err
+		}
+		return &NeedsFactorError{Methods: p.beside(methods)}, nil
 	}
 	required, err := s.factorRequired(ctx, tx, u)
 	if err != nil || !required {
 		return nil, err
 	}
-	return &NeedsFactorError{Methods: enrollable, Enrol: true}, nil
+	return &NeedsFactorError{Methods: p.beside(s.enrollable(u)), Enrol: true}, nil
+}
+
+// beside returns those of methods that show more than p does: who came by a link in a
+// mail shows nothing new by a code in another.
+func (p proof) beside(methods []Method) []Method {
+	if !slices.Equal(p.AMR, []string{"otp"}) {
+		return methods
+	}
+	return slices.DeleteFunc(methods, func(m Method) bool { return m == ByEmail })
 }
 
 // factorRequired reports whether u must have a second factor: everybody must, or

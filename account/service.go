@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -65,13 +66,15 @@ type Service struct {
 	Leeway         time.Duration // for repeated refreshes; zero = 30 s
 
 	InvitationLifetime time.Duration // of the link; zero = 7 days
+	TrustLifetime      time.Duration // of trust in a device; zero = 30 days, negative = none is trusted
 
-	ServiceName       string   // no password may be made of it
-	DefaultRoles      []string // of a new member
-	EmailIsName       bool     // people register with an address alone, which they prove first
-	KeepOtherSessions bool     // a password change does not end the other sessions
-	RequireFactor     bool     // everybody needs a second factor
-	RequireFactorOf   []string // roles: who holds one needs a second factor
+	ServiceName       string     // no password may be made of it
+	DefaultRoles      []string   // of a new member
+	EmailIsName       bool       // people register with an address alone, which they prove first
+	KeepOtherSessions bool       // a password change does not end the other sessions
+	FactorKinds       []otp.Kind // what people can set up beside passkeys; nil = whatever there is
+	RequireFactor     bool       // everybody needs a second factor
+	RequireFactorOf   []string   // roles: who holds one needs a second factor
 	Log               *slog.Logger
 }
 
@@ -92,6 +95,7 @@ type Origin struct {
 	Actor     string // subject; "" = "system"
 	Address   netip.Addr
 	UserAgent string
+	Device    string // value of the device's cookie; "" = none
 	Trace     string // trace id of the request
 
 	// Giver is who gives roles, or takes them: nobody can give more than they hold.
@@ -185,8 +189,14 @@ func appendKills(ctx context.Context, tx Tx, user string, about ssf.About, entri
 }
 
 // appendTold appends to the log as the last thing in a transaction, and keeps what the
-// entries mean for those who are told of events.
+// entries mean for those who are told of events. A credential or factor that changes
+// ends the trust in the user's devices: a second factor is asked for again.
 func appendTold(ctx context.Context, tx Tx, about ssf.About, entries ...revoke.Entry) (revoke.Position, error) {
+	if about.Change != "" {
+		if err := tx.Devices.EndTrust(ctx, about.Subject); err != nil {
+			return revoke.Position{}, err
+		}
+	}
 	p, err := tx.Log.Append(ctx, entries...)
 	if err != nil {
 		return p, err

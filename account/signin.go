@@ -23,6 +23,12 @@ type SignIn struct {
 	// cookie is the only credential.
 	WithTokens bool
 
+	// Browser says that the caller keeps cookies: it is given one by which its device
+	// is known.
+	Browser bool
+	// Trust asks not to be asked for a second factor on this device for a while.
+	Trust bool
+
 	// For the caller: they come back with SignedIn, also by way of a ticket.
 	Mode, ReturnTo string
 }
@@ -35,6 +41,7 @@ type SignedIn struct {
 	Session  session.Session
 	Cookie   string  // value of the session cookie; empty with tokens
 	Tokens   *Tokens // nil without
+	Device   string  // value of the device's cookie; "" = none
 
 	Mode, ReturnTo string // as they were given to the sign-in
 }
@@ -70,7 +77,7 @@ func (s *Service) elsewhere(ctx context.Context, a *attempt, o Origin) error {
 	e.Outcome, e.Detail = audit.Failure, map[string]string{"method": "pwd", "reason": "organization"}
 	ctx = context.WithoutCancel(ctx)
 	return s.Store.Update(ctx, func(tx Tx) error {
-		if err := s.Limits.Refund(ctx, tx.Failures, a.name, o.Address); err != nil {
+		if err := s.Limits.Refund(ctx, tx.Failures, a.paid); err != nil {
 			return err
 		}
 		return tx.Audit.Append(ctx, e)
@@ -94,7 +101,7 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 		if c, err = s.conclude(ctx, tx, u, in, byPassword(a.position, a.now), o); err != nil {
 			return err
 		}
-		return s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address)
+		return s.Limits.Forgive(ctx, tx.Failures, a.paid)
 	})
 	if err == nil {
 		s.lookUp(ctx, a, o)
@@ -107,6 +114,10 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p proof, o Origin) (*SignedIn, *token.Family, error) {
 	st, err := standingIn(ctx, tx, u.ID, in.Org)
 	if err != nil {
+		return nil, nil, err
+	}
+	o.Actor = u.ID
+	if err := s.stay(ctx, tx, &u, o, p.At); err != nil {
 		return nil, nil, err
 	}
 	sess, cookie := s.Timeouts.New(u.ID, p.At)
@@ -127,11 +138,13 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p proof, 
 	if err := tx.Sessions.Create(ctx, sess); err != nil {
 		return nil, nil, err
 	}
-	o.Actor = u.ID
 	e := o.Entry("user.sign_in", u.ID, p.At)
 	e.Org, e.Detail = sess.Org, map[string]string{"method": p.Way, "amr": strings.Join(p.AMR, " "), "session": sess.ID}
 	out := &SignedIn{
 		User: u, Roles: st.Roles, OrgRoles: st.OrgRoles, Session: sess, Cookie: cookie, Mode: in.Mode, ReturnTo: in.ReturnTo,
+	}
+	if out.Device, err = s.recognise(ctx, tx, u, in, p, o, &e); err != nil {
+		return nil, nil, err
 	}
 	return out, family, tx.Audit.Append(ctx, e)
 }

@@ -102,7 +102,7 @@ func (s *Service) stepUpByPassword(ctx context.Context, p *sallyport.Principal, 
 			if err := s.offers(ctx, tx, u, ByPassword); err != nil {
 				return at, err
 			}
-			if err := s.Limits.Forgive(ctx, tx.Failures, a.name, o.Address); err != nil {
+			if err := s.Limits.Forgive(ctx, tx.Failures, a.paid); err != nil {
 				return at, err
 			}
 			out, at, err = s.elevate(ctx, tx, p, byPassword(a.position, a.now), a.now, o)

@@ -41,6 +41,7 @@ type ticketData struct {
 	Way        string   `json:"way"`
 	Org        string   `json:"org,omitempty"`
 	WithTokens bool     `json:"with_tokens,omitempty"`
+	Browser    bool     `json:"browser,omitempty"`
 	Mode       string   `json:"mode,omitempty"`
 	ReturnTo   string   `json:"return_to,omitempty"`
 	Enrol      bool     `json:"enrol,omitempty"`
@@ -50,7 +51,7 @@ type ticketData struct {
 // newTicket makes the ticket that need tells of.
 func (s *Service) newTicket(ctx context.Context, tx Tx, u User, in SignIn, p proof, need *NeedsFactorError, o Origin) error {
 	data, err := json.Marshal(ticketData{
-		AMR: p.AMR, AAL: p.AAL, Way: p.Way, Org: in.Org, WithTokens: in.WithTokens, Mode: in.Mode, ReturnTo: in.ReturnTo,
+		AMR: p.AMR, AAL: p.AAL, Way: p.Way, Org: in.Org, WithTokens: in.WithTokens, Browser: in.Browser, Mode: in.Mode, ReturnTo: in.ReturnTo,
 		Enrol: need.Enrol, Methods: need.Methods,
 	})
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Service) ticket(ctx context.Context, tx Tx, value string, now time.Time
 	}
 	return &ticket{
 		Token: t, enrol: d.Enrol, methods: d.Methods,
-		signIn: SignIn{Org: d.Org, WithTokens: d.WithTokens, Mode: d.Mode, ReturnTo: d.ReturnTo},
+		signIn: SignIn{Org: d.Org, WithTokens: d.WithTokens, Browser: d.Browser, Mode: d.Mode, ReturnTo: d.ReturnTo},
 		proof:  proof{AMR: d.AMR, AAL: d.AAL, Way: d.Way, Position: t.Position, At: t.CreatedAt},
 	}, nil
 }
@@ -178,6 +179,7 @@ func (s *Service) Continue(ctx context.Context, value string, a Answer, o Origin
 		}
 		return s.show(ctx, tx, u, a, &t.Token, now)
 	}, func(tx Tx, more proof) (at revoke.Position, err error) {
+		t.signIn.Trust = a.Trust
 		c, err = s.concludeTicket(ctx, tx, t, u, more, now, o)
 		return at, err
 	})

@@ -113,7 +113,7 @@ var (
 // guess is one attempt with the wrong secret.
 func (tb *table) guess(t interface{ Fatal(...any) }, s *limit.SignIn, name string, addr netip.Addr, now time.Time) (wait time.Duration) {
 	err := tb.update(func(st limit.Store) (err error) {
-		wait, err = s.Spend(context.Background(), st, name, addr, now)
+		wait, err = s.Spend(context.Background(), st, &limit.Guess{Name: name, Addr: addr}, now)
 		return err
 	})
 	if err != nil {
@@ -127,7 +127,9 @@ func (tb *table) signIn(t interface{ Fatal(...any) }, s *limit.SignIn, name stri
 	if wait = tb.guess(t, s, name, addr, now); wait > 0 {
 		return wait
 	}
-	if err := tb.update(func(st limit.Store) error { return s.Forgive(context.Background(), st, name, addr) }); err != nil {
+	if err := tb.update(func(st limit.Store) error {
+		return s.Forgive(context.Background(), st, limit.Guess{Name: name, Addr: addr})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return 0
@@ -280,7 +282,9 @@ func TestSuccess(t *testing.T) {
 	})
 	t.Run("is not remembered where nothing was", func(t *testing.T) {
 		tb := newTable()
-		err := tb.update(func(st limit.Store) error { return signIn.Forgive(t.Context(), st, "ann", home) })
+		err := tb.update(func(st limit.Store) error {
+			return signIn.Forgive(t.Context(), st, limit.Guess{Name: "ann", Addr: home})
+		})
 		if err != nil || len(tb.rows) > 0 {
 			t.Errorf("%v, %d rows", err, len(tb.rows))
 		}
@@ -299,7 +303,9 @@ func TestRefund(t *testing.T) {
 			if wait := with.guess(t, signIn, "ann", home, now); wait > 0 {
 				t.Fatalf("after %d failures: has to wait %v", before, wait)
 			}
-			if err := with.update(func(st limit.Store) error { return signIn.Refund(t.Context(), st, "ann", home) }); err != nil {
+			if err := with.update(func(st limit.Store) error {
+				return signIn.Refund(t.Context(), st, limit.Guess{Name: "ann", Addr: home})
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -316,7 +322,9 @@ func TestRefund(t *testing.T) {
 		}
 		now = now.Add(time.Minute)
 		tb.guess(t, signIn, "ann", home, now)
-		if err := tb.update(func(st limit.Store) error { return signIn.Refund(t.Context(), st, "ann", home) }); err != nil {
+		if err := tb.update(func(st limit.Store) error {
+			return signIn.Refund(t.Context(), st, limit.Guess{Name: "ann", Addr: home})
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if wait := tb.guess(t, signIn, "ann", home, now); wait == 0 {
@@ -423,8 +431,8 @@ func TestSignInErrors(t *testing.T) {
 	} {
 		t.Run(it, func(t *testing.T) {
 			tx := &tableTx{table: newTable(), fail: c.fail}
-			_, spend := c.s.Spend(t.Context(), tx, "ann", home, day)
-			for _, err := range []error{spend, c.s.Forgive(t.Context(), tx, "ann", home), c.s.Reset(t.Context(), tx, "ann")} {
+			_, spend := c.s.Spend(t.Context(), tx, &limit.Guess{Name: "ann", Addr: home}, day)
+			for _, err := range []error{spend, c.s.Forgive(t.Context(), tx, limit.Guess{Name: "ann", Addr: home}), c.s.Reset(t.Context(), tx, "ann")} {
 				if err == nil || c.fail != nil && !errors.Is(err, c.fail) {
 					t.Errorf("error %v", err)
 				}

@@ -176,6 +176,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"sign-in with others", func() { driveSocial(h) }},
 		{"by mail", func() { driveMail(h) }},
 		{"one's own account", func() { driveOwnAccount(h) }},
+		{"second factors", func() { driveFactors(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},
 		{"grants", func() { driveGrants(boss) }},
@@ -269,6 +270,17 @@ func driveOwnAccount(h *house) {
 	carl.id = carl.do("POST", "/auth/login", `{"username":"carl","password":"`+pass+`","mode":"cookie"}`).want(200).user()
 	carl.do("DELETE", "/auth/sessions").want(204)
 	carl.do("DELETE", "/auth/sessions/ses_x").want(404, "not_found")
+
+	device := firstOf(carl.do("GET", "/auth/devices").want(200))
+	carl.do("DELETE", "/auth/devices/"+device).want(204)
+	carl.do("DELETE", "/auth/devices/"+device).want(404, "not_found")
+	carl.do("POST", "/auth/devices/"+device+"/forget").want(404, "not_found")
+	again := h.nobody()
+	again.do("POST", "/auth/login", `{"username":"carl","password":"`+pass+`","mode":"cookie"}`).want(200)
+	device = firstOf(again.do("GET", "/auth/devices").want(200))
+	again.do("POST", "/auth/devices/"+device+"/forget").want(204)
+	form(again).do("GET", "/auth/devices").want(200)
+	form(again).do("POST", "/auth/devices/"+firstOf(carl.do("GET", "/auth/devices").want(200))+"/forget", "").want(303)
 
 	var key struct{ ID, Key string }
 	carl.do("POST", "/auth/api-keys", `{"name":"ci","scopes":["account:*"],"expires_at":null}`).want(201).into(&key)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-auth/sallyport/authn/session"
+	"github.com/sallyport-auth/sallyport/server/exchange"
 )
 
 // The cookies on https; on plain http browsers do not take the prefixes, nor
@@ -50,4 +51,9 @@ func (s *Server) mailCookie(name, base string) session.Cookie {
 		return session.Cookie{Name: "__Secure-sallyport-" + name, Path: base}
 	}
 	return session.Cookie{Name: "sallyport-" + name, Path: base, Insecure: true}
+}
+
+// deviceCookie says that this browser has been here before, and not who in it.
+func (s *Server) deviceCookie() session.Cookie {
+	return session.Cookie{Name: exchange.DeviceCookie(s.Gate), Insecure: !s.config.secure()}
 }

@@ -35,5 +35,6 @@
 // # Load
 //
 // argon2id is made to use memory, so a Hasher works on GOMAXPROCS hashes at a time and lets a short queue wait. Beyond that it answers
-// with a [BusyError] at once, which the server turns into 503 with Retry-After.
+// with a [BusyError] at once, which the server turns into 503 with Retry-After. Who comes from a device that is known waits in a queue
+// of their own, see [Hasher.VerifyFrom].
 package password

@@ -7,7 +7,11 @@ type Pool struct{ p *pool }
 
 func NewPool(slots, queue int) Pool { return Pool{newPool(slots, queue)} }
 
-func (p Pool) Do(ctx context.Context, work func()) error { return p.p.do(ctx, work) }
+func (p Pool) Do(ctx context.Context, work func()) error { return p.p.do(ctx, "", work) }
+
+func (p Pool) DoFrom(ctx context.Context, device string, work func()) error {
+	return p.p.do(ctx, device, work)
+}
 
 // Parse is the parser alone, because hashes that it accepts may take seconds to verify. It returns the accepted hash as we would write it.
 func Parse(stored string) (canonical string, params Params, err error) {

@@ -58,7 +58,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", &WeakError{Reason: TooShort, Limit: 1}
 	}
 	var hash argon2idHash
-	if err := h.slots().do(ctx, func() { hash = newArgon2id(params, normal) }); err != nil {
+	if err := h.slots().do(ctx, "", func() { hash = newArgon2id(params, normal) }); err != nil {
 		return "", err
 	}
 	return hash.String(), nil
@@ -71,6 +71,12 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Errors, all with the zero Result: [ErrUnknownFormat], after the work is done; [BusyError]; the error of ctx if it ends while waiting; that of
 // [Params.Validate]. No error text contains anything of the hash or the password.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (Result, error) {
+	return h.VerifyFrom(ctx, "", stored, password)
+}
+
+// VerifyFrom is [Hasher.Verify] for a caller on a device that has signed in to this account before; "" is a stranger. Those wait in a
+// queue of their own, so that strangers who fill theirs do not keep the owner out.
+func (h *Hasher) VerifyFrom(ctx context.Context, device, stored, password string) (Result, error) {
 	params, err := h.params()
 	if err != nil {
 		return Result{}, err
@@ -81,7 +87,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (Result, e
 		target = known
 	}
 	var match bool
-	if err := h.slots().do(ctx, func() { match = target.matches(password) }); err != nil {
+	if err := h.slots().do(ctx, device, func() { match = target.matches(password) }); err != nil {
 		return Result{}, err
 	}
 	if formatErr != nil {

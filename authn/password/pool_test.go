@@ -79,6 +79,68 @@ func TestRetryAfterIsTheTimeOfTheQueue(t *testing.T) {
 	}
 }
 
+// Strangers who fill their queue keep nobody out whose device is known, nor do devices
+// keep strangers out: a free slot goes to one and then to the other.
+func TestKnownDevicesHaveAQueueOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := password.NewPool(1, 4)
+		var done sync.WaitGroup
+		var order []string
+		begin := func(device, name string) {
+			done.Go(func() {
+				if err := p.DoFrom(t.Context(), device, func() { order = append(order, name); second() }); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+			synctest.Wait()
+		}
+		for i := range 5 {
+			begin("", fmt.Sprint("stranger ", i))
+		}
+		if err := p.Do(t.Context(), second); !errors.Is(err, password.ErrBusy) {
+			t.Errorf("the sixth stranger got %v", err)
+		}
+		begin("a", "a")
+		begin("b", "b")
+		start := time.Now()
+		done.Wait()
+		if got, want := fmt.Sprint(order), "[stranger 0 a stranger 1 b stranger 2 stranger 3 stranger 4]"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if took := time.Since(start); took != 7*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// One device is known twice at a time; whoever sends more from it is a stranger.
+func TestOneDeviceDoesNotFillTheQueueOfDevices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := password.NewPool(1, 1)
+		var done sync.WaitGroup
+		begin := func(device string) {
+			done.Go(func() {
+				if err := p.DoFrom(t.Context(), device, second); err != nil {
+					t.Errorf("%s: %v", device, err)
+				}
+			})
+			synctest.Wait()
+		}
+		begin("greedy") // at work
+		begin("greedy") // in the lane of devices, where there is room for one
+		begin("greedy") // in that of strangers
+		for device, want := range map[string]error{"greedy": password.ErrBusy, "": password.ErrBusy, "other": password.ErrBusy} {
+			if err := p.DoFrom(t.Context(), device, second); !errors.Is(err, want) {
+				t.Errorf("%q: %v", device, err)
+			}
+		}
+		done.Wait()
+		begin("greedy")
+		begin("other") // the lane is free again
+		done.Wait()
+	})
+}
+
 func TestACallerWhoGivesUpLeavesTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := password.NewPool(1, 1)
@@ -149,7 +211,11 @@ func TestManyCallersNeverExceedTheSlots(t *testing.T) {
 				if (caller+round)%5 == 0 {
 					go cancel()
 				}
-				err := p.Do(ctx, func() {
+				device := ""
+				if caller%2 == 0 {
+					device = fmt.Sprint(caller % 6)
+				}
+				err := p.DoFrom(ctx, device, func() {
 					if n := working.Add(1); n > slots {
 						t.Errorf("%d at work on %d slots", n, slots)
 					}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
@@ -189,7 +190,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		Roles: c.Roles, DefaultRoles: c.Service.DefaultRoles,
 		ClosedRegistration: c.Service.ClosedRegistration, EmailIsName: c.Service.EmailIsName, KeepOtherSessions: c.Password.KeepOtherSessions,
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum, Breaches: c.Password.Breaches, BreachesClosed: c.Password.BreachesClosed,
-		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh,
+		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh, TrustFor: orNever(c.Session.TrustedDevice),
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
 		Passkeys: server.PasskeyConfig{
 			Domain: c.Passkeys.Domain, Origins: c.Passkeys.RelatedOrigins, Verification: passkey.Verification(c.Passkeys.Verification),
@@ -198,6 +199,14 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
 	}
+}
+
+// orNever turns a setting of 0 into what a library calls never: there 0 is the default.
+func orNever(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // logger writes to standard error what is at least as grave as least and as the

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/exchange"
@@ -33,6 +34,7 @@ type Answer struct {
 	Session  session.Cookie
 	Refresh  session.Cookie // holds the refresh token, sent to Base/refresh only
 	Ticket   session.Cookie // holds the ticket between two steps of a page
+	Device   session.Cookie // by which the device is known
 }
 
 // SignIn is what a request of that mode asks the account service for: a page
@@ -43,7 +45,7 @@ func SignIn(r *http.Request, mode, returnTo string) (account.SignIn, error) {
 	}
 	switch mode {
 	case Tokens, Cookie, RefreshCookie:
-		return account.SignIn{Mode: mode, ReturnTo: returnTo, WithTokens: mode != Cookie}, nil
+		return account.SignIn{Mode: mode, ReturnTo: returnTo, WithTokens: mode != Cookie, Browser: mode != Tokens}, nil
 	}
 	return account.SignIn{}, exchange.Invalid(`The mode is one of "cookie" and "refresh_cookie", or left out.`)
 }
@@ -92,12 +94,31 @@ type signedIn struct {
 	TokenType    string     `json:"token_type,omitempty"`
 	ExpiresIn    int        `json:"expires_in,omitempty"`
 	RefreshToken string     `json:"refresh_token,omitempty"`
+
+	RecoveryCodes []string `json:"recovery_codes,omitempty"` // with the first factor, this once
 }
 
 // SignedIn answers a finished sign-in with that status: 303 to the next page for a
 // browser, the credentials in the way that the mode asks for otherwise. The session
 // that the browser had until now is ended: a sign-in never goes on with an old one.
 func (a *Answer) SignedIn(w http.ResponseWriter, r *http.Request, out *account.SignedIn, status int) error {
+	return a.answer(w, r, out, status, nil, func(next string) error {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return nil
+	})
+}
+
+// Enrolled answers a sign-in that ended with a new factor, and with recovery codes if
+// it is the first: page shows them to a browser, and leads to the next page.
+func (a *Answer) Enrolled(w http.ResponseWriter, r *http.Request, out *account.SignedIn, codes []string, page func(next string) error) error {
+	if codes == nil {
+		return a.SignedIn(w, r, out, http.StatusOK)
+	}
+	return a.answer(w, r, out, http.StatusOK, codes, page)
+}
+
+func (a *Answer) answer(w http.ResponseWriter, r *http.Request, out *account.SignedIn, status int, codes []string, page func(next string) error) error {
 	if p := sallyport.From(r.Context()); p.Credential == "session" {
 		if err := a.Accounts.SignOut(r.Context(), p, false, exchange.Origin(a.Gate, r)); err != nil {
 			return err
@@ -106,15 +127,16 @@ func (a *Answer) SignedIn(w http.ResponseWriter, r *http.Request, out *account.S
 	if out.Mode == Cookie {
 		a.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
 	}
+	if out.Device != "" {
+		a.Device.Set(w, out.Device, time.Now().Add(device.Lifetime))
+	}
 	if _, ok := a.Ticket.Read(r); ok {
 		a.Ticket.Clear(w)
 	}
 	if a.byPage(r) {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, exchange.ReturnTo(out.ReturnTo, a.Home), http.StatusSeeOther)
-		return nil
+		return page(exchange.ReturnTo(out.ReturnTo, a.Home))
 	}
-	answer := signedIn{Status: "signed_in", User: shown.NewUser(out.User, out.Roles)}
+	answer := signedIn{Status: "signed_in", User: shown.NewUser(out.User, out.Roles), RecoveryCodes: codes}
 	if t := out.Tokens; t != nil {
 		answer.AccessToken, answer.TokenType, answer.ExpiresIn = t.Access, "Bearer", int(t.ExpiresIn/time.Second)
 		answer.RefreshToken = a.HandOut(w, t, out.Mode)

@@ -16,11 +16,18 @@ func Origin(g *sallyport.Gate, r *http.Request) account.Origin {
 		Actor: p.Subject, Address: g.Addr(r),
 		UserAgent: r.UserAgent(), Trace: sallyport.TraceID(r), Giver: p,
 	}
+	if c := r.CookiesNamed(DeviceCookie(g)); len(c) == 1 { // of two somebody has planted one
+		o.Device = c[0].Value
+	}
 	if o.Actor == "" {
 		o.Actor = "anonymous"
 	}
 	return o
 }
+
+// DeviceCookie returns the name of the cookie by which a device is known. It names
+// nobody, and outlives sessions.
+func DeviceCookie(g *sallyport.Gate) string { return g.CookieName() + "-device" }
 
 // ReturnTo returns target if it is a path on this server, and otherwise home: a
 // redirect must not lead a person who just signed in somewhere else.

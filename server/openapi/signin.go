@@ -28,6 +28,7 @@ var signIn = group{
 				must("method", factorMethod),
 				may("code", text.says("Of a code.")),
 				may("credential", free.says("Of a passkey: the browser's answer.")),
+				may("trust_device", boolean.or(false).says("Do not ask again on this device for a while: with cookies only.")),
 			)),
 			answers: []answer{shows(200, ref("SignedIn"), "Signed in.")},
 			refuses: []refusal{invalidCredentials, invalidToken, rateLimited},
@@ -124,7 +125,7 @@ var problem = func() schema {
 		may("decision_id", text.says("Names the decision of the policy.")),
 		may("scope", text.says("What the credential's scope lacks.")),
 		may("member", text.says("The member of the request that cannot be accepted.")),
-		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid", "mailed", "not_yours").says("Why a password is weak, or what else the matter is.")),
+		may("reason", text.says("Why a password is weak (`too_short`, `too_long`, `common`, `context`, `invalid`), or a code refused (`code_letter`, `code_used`, …).")),
 		may("errors", listOf(ref("PolicyMistake")).says("Everything that is wrong with a policy.")),
 	)
 	s.Others = true

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -47,6 +48,24 @@ type OwnSession struct {
 func NewOwnSession(s session.Session, current string) OwnSession {
 	return OwnSession{
 		s.ID, Device(s.UserAgent), s.Address, s.CreatedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC(), s.ID == current,
+	}
+}
+
+// A KnownDevice is how a device is shown to whose it is.
+type KnownDevice struct {
+	ID           string     `json:"id"`
+	Device       string     `json:"device"`  // as the browser says of itself: a hint
+	Address      string     `json:"address"` // of the last sign-in
+	CreatedAt    time.Time  `json:"created_at"`
+	LastSeen     time.Time  `json:"last_seen_at"`
+	TrustedUntil *time.Time `json:"trusted_until"`
+	Current      bool       `json:"current"`
+}
+
+// NewKnownDevice shows d.
+func NewKnownDevice(d account.KnownDevice) KnownDevice {
+	return KnownDevice{
+		d.ID, Device(d.UserAgent), d.Address, d.CreatedAt.UTC(), d.LastSeenAt.UTC(), Moment(d.TrustedUntil), d.Current,
 	}
 }
 

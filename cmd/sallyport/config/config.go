@@ -95,7 +95,7 @@ type Service struct {
 }
 
 // Session is how long a sign-in lasts.
-type Session struct{ Idle, Absolute, Fresh time.Duration }
+type Session struct{ Idle, Absolute, Fresh, TrustedDevice time.Duration }
 
 // Token is how long tokens live, and what signs them.
 type Token struct {

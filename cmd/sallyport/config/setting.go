@@ -147,6 +147,9 @@ func Settings() []Setting {
 		setting("session.fresh", durations(time.Minute, 0), 15*time.Minute, func(c *Config) *time.Duration { return &c.Session.Fresh },
 			"How old a sign-in may be for sensitive actions, such as making an API key."),
 
+		setting("session.trusted_device", durations(0, 365*day), 30*day, func(c *Config) *time.Duration { return &c.Session.TrustedDevice },
+			"How long a second factor is not asked for on a device whose user ticked that. 0s: it always is."),
+
 		setting("token.access_lifetime", durations(time.Second, time.Hour), 15*time.Minute, func(c *Config) *time.Duration { return &c.Token.AccessLifetime },
 			"How long an access token lives. It can be revoked at any time all the same."),
 		setting("token.family_lifetime", durations(time.Minute, 0), 30*day, func(c *Config) *time.Duration { return &c.Token.FamilyLifetime },
