@@ -153,8 +153,12 @@ func (h *house) start(t testing.TB) *node {
 		Passkeys:  &passkey.Party{ID: "id.example", Name: "Orchard", Origins: []string{issuer}},
 		Limits:    &limit.SignIn{Key: h.sealer.Derive("limits"), PerAddress: 1 << 20},
 		Codes:     &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "codes", Free: 5},
-		Refreshes: &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},
-		Sign:      n.ring.Keys().AccessToken, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
+
+		MailedCodes: &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "mailed codes", Free: 5},
+		Asked:       &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "messages", Free: 3},
+		AskedFrom:   &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "messages of a client", Free: 1 << 20},
+		Refreshes:   &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},
+		Sign:        n.ring.Keys().AccessToken, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
 		ServiceName: "Orchard", DefaultRoles: []string{"member"},
 	}
 	n.must(n.EnsureRoles(t.Context(), []authz.Role{

@@ -16,6 +16,7 @@ import (
 type Registration struct {
 	Username string
 	Email    string
+	Locale   string // of messages; "" = nobody knows
 	// EmailVerified is for an administrator who vouches for the address: see
 	// [Service.Add]. To register by oneself proves nothing.
 	EmailVerified bool
@@ -43,6 +44,9 @@ func (s *Service) Register(ctx context.Context, in Registration, as SignIn, o Or
 	var c outcome
 	err = s.Store.Update(ctx, func(tx Tx) (err error) {
 		if err := d.create(ctx, tx, "user.register", o); err != nil {
+			return err
+		}
+		if err := s.verifyNew(ctx, tx, d.user, rev, now); err != nil {
 			return err
 		}
 		c, err = s.conclude(ctx, tx, d.user, as, byPassword(rev, now), o)
@@ -130,7 +134,10 @@ func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	u := User{ID: secret.NewID(userPrefix), Username: in.Username, UsernameNorm: name, Status: Active, CreatedAt: now, UpdatedAt: now}
+	u := User{
+		ID: secret.NewID(userPrefix), Username: in.Username, UsernameNorm: name, Locale: in.Locale,
+		Status: Active, CreatedAt: now, UpdatedAt: now,
+	}
 	if in.Email != "" {
 		if u.EmailNorm, err = foldEmail(in.Email); err != nil {
 			return nil, err

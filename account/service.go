@@ -42,6 +42,10 @@ type Service struct {
 	Limits    *limit.SignIn
 	Codes     *limit.Tries // of wrong second factors
 
+	MailedCodes *limit.Tries // of wrong codes out of messages, by name
+	Asked       *limit.Tries // of messages that somebody asked for, by name
+	AskedFrom   *limit.Tries // the same by client
+
 	Refreshes *token.RefreshTokens
 	// Sign writes an access token, with the key that its audience asks for.
 	Sign   func(c *token.Claims) (string, error)
@@ -64,6 +68,7 @@ type Service struct {
 
 	ServiceName       string   // no password may be made of it
 	DefaultRoles      []string // of a new member
+	EmailIsName       bool     // people register with an address alone, which they prove first
 	KeepOtherSessions bool     // a password change does not end the other sessions
 	RequireFactor     bool     // everybody needs a second factor
 	RequireFactorOf   []string // roles: who holds one needs a second factor

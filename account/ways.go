@@ -12,7 +12,7 @@ var ErrLastWayIn = errors.New("this is the last way to sign in")
 // after it: call it once something is removed that one can sign in with.
 func (s *Service) keepsWayIn(ctx context.Context, tx Tx, u User) error {
 	for _, way := range []func(context.Context, Tx, User) (bool, error){
-		byOwnPassword, byOwnPasskey, s.byLink,
+		byOwnPassword, byOwnPasskey, byOwnIdentity, s.byLink,
 	} {
 		if there, err := way(ctx, tx, u); there || err != nil {
 			return err
@@ -28,6 +28,11 @@ func byOwnPassword(ctx context.Context, tx Tx, u User) (bool, error) {
 
 func byOwnPasskey(ctx context.Context, tx Tx, u User) (bool, error) {
 	all, err := tx.Passkeys.List(ctx, u.ID)
+	return len(all) > 0, err
+}
+
+func byOwnIdentity(ctx context.Context, tx Tx, u User) (bool, error) {
+	all, err := tx.Identities.Of(ctx, u.ID)
 	return len(all) > 0, err
 }
 

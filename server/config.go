@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/federation"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
@@ -69,6 +70,7 @@ type Config struct {
 	RecordAll bool
 
 	ClosedRegistration bool // only administrators create accounts
+	EmailIsName        bool // people register with an address alone, which they prove first, and no user name
 	KeepOtherSessions  bool // a password change leaves the other sessions alone
 
 	RequireFactor   bool     // everybody needs a second factor
@@ -87,6 +89,10 @@ type Config struct {
 	Passkeys PasskeyConfig
 
 	Keys token.Schedule // signing keys: algorithm, resources, rotation
+
+	// Providers are what people can sign in with beside a password, in the order in
+	// which they see them.
+	Providers []federation.Config
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
@@ -184,6 +190,16 @@ func (c *Config) check() error {
 	errs = append(errs, c.checkPasskeys())
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
+	}
+	ids := map[string]bool{}
+	for _, p := range c.Providers {
+		if _, err := federation.New(p); err != nil {
+			report("provider %q: %w", p.ID, err)
+		}
+		if ids[p.ID] {
+			report("provider %q is there twice", p.ID)
+		}
+		ids[p.ID] = true
 	}
 	for _, r := range c.Keys.Resources {
 		if r.Audience == transmitter.Resource(c.issuer(), c.basePath()) && r.Alg == token.HS256 {

@@ -110,7 +110,7 @@ func TestTheDescriptionIsOfTheServerAsItIs(t *testing.T) {
 }
 
 func TestEveryRouteIsDescribed(t *testing.T) {
-	h := open(t)
+	h := open(t, with("up", elsewhere(t)))
 	described := slices.Collect(openapi.Patterns("/auth"))
 	for ro := range h.Routes.All() {
 		_, path, _ := strings.Cut(ro.Pattern, " ")
@@ -142,7 +142,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // against the description.
 func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := open(t, with("up", elsewhere(t)))
 	link, err := h.SetupLink(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +173,8 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		}},
 		{"pages", func() { driveEveryPage(h, boss) }},
 		{"sign-in", func() { driveSignIn(h) }},
+		{"sign-in with others", func() { driveSocial(h) }},
+		{"by mail", func() { driveMail(h) }},
 		{"one's own account", func() { driveOwnAccount(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},

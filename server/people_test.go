@@ -351,6 +351,9 @@ func TestEveryRouteNamesItsDoor(t *testing.T) {
 		if !strings.Contains(pattern, "/assets/") && !map[string]bool{
 			"GET /auth/login": true, "POST /auth/login": true, "GET /auth/register": true, "POST /auth/register": true,
 			"GET /auth/mfa": true, "POST /auth/mfa": true, "GET /auth/dev/mail": true,
+			"GET /auth/password/forgot": true, "POST /auth/password/forgot": true, "GET /auth/password/reset": true, "POST /auth/password/reset": true,
+			"GET /auth/link": true, "POST /auth/link": true, "GET /auth/link/redeem": true, "POST /auth/link/redeem": true,
+			"GET /auth/email/verify": true, "POST /auth/email/verify": true, "GET /auth/email/undo": true, "POST /auth/email/undo": true,
 			"POST /auth/refresh": true, "GET /auth/setup/{code}": true, "POST /auth/setup/{code}": true,
 			"GET /.well-known/jwks.json": true, "GET /{$}": true, "GET /healthz": true, "GET /readyz": true,
 			"POST /auth/passkeys/login/options": true, "POST /auth/passkeys/login": true, "POST /auth/passkeys/factor/options": true,

@@ -41,6 +41,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/oauth"
 	"github.com/sallyport-auth/sallyport/server/openapi"
 	"github.com/sallyport-auth/sallyport/server/passkeys"
+	"github.com/sallyport-auth/sallyport/server/recovery"
 	"github.com/sallyport-auth/sallyport/server/setup"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -207,17 +208,21 @@ func (s *Server) ensureRoles(ctx context.Context) error {
 func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring *keyring.Keyring) *account.Service {
 	return &account.Service{
 		Store: c.Store, Follower: follower,
-		Passwords: &password.Hasher{Params: c.Passwords},
-		Passkeys:  c.party(),
-		Policy:    password.Policy{MinLength: c.PasswordMin},
-		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
-		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
-		Refreshes: refreshTokens(sealer),
-		Sign:      ring.Keys().AccessToken,
-		Issuer:    c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
-		TrustLifetime:  c.TrustFor,
+		Passwords:     &password.Hasher{Params: c.Passwords},
+		Passkeys:      c.party(),
+		Policy:        password.Policy{MinLength: c.PasswordMin},
+		Limits:        &limit.SignIn{Key: sealer.Derive("sign-in limits")},
+		Codes:         &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
+		TrustLifetime: c.TrustFor,
+
+		MailedCodes: &limit.Tries{Key: sealer.Derive("limits of mailed codes"), Purpose: "mailed codes", Free: 5},
+		Asked:       &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages", Free: 3},
+		AskedFrom:   &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages of a client", Free: 300, FirstPause: 10 * time.Second, MaxPause: time.Minute},
+		Refreshes:   refreshTokens(sealer),
+		Sign:        ring.Keys().AccessToken,
+		Issuer:      c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
-		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, KeepOtherSessions: c.KeepOtherSessions,
+		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
 }
@@ -282,9 +287,13 @@ func (s *Server) guard(context.Context) error {
 // mount registers our own routes.
 func (s *Server) mount(ctx context.Context) error {
 	base := s.config.basePath()
+	providers, err := s.providers()
+	if err != nil {
+		return err
+	}
 	pages, err := web.New(web.Config{
 		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
-		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme,
+		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme, Providers: buttons(providers),
 	})
 	if err != nil {
 		return err
@@ -303,6 +312,11 @@ func (s *Server) mount(ctx context.Context) error {
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
+			Registration: s.mailCookie("registration", base),
+		},
+		&recovery.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
 		&passkeys.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
@@ -310,6 +324,7 @@ func (s *Server) mount(ctx context.Context) error {
 		},
 		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
 		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
+		s.social(providers, answer, pages),
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,

@@ -51,13 +51,15 @@ type Letter struct {
 
 const purpose = "outbox"
 
+var ids secret.Sequence // so that messages are in the order in which they were written
+
 // New returns the message that holds the letter sealed, due at once.
 func New(s *secret.Sealer, k Kind, l Letter, now time.Time) (Message, error) {
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return Message{}, fmt.Errorf("writing letter: %w", err)
 	}
-	id := secret.NewID("msg")
+	id := ids.Next("msg")
 	return Message{
 		ID: id, Channel: k.Channel(), Kind: k, Sealed: s.Seal(purpose, id, plain),
 		DueAt: now, CreatedAt: now, ExpiresAt: now.Add(k.lifetime()),

@@ -79,14 +79,14 @@ type Config struct {
 // Presets returns the names of the services that need no issuer.
 func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
 
-var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
 // check reports every mistake; each names its field as configuration files do.
 func (c *Config) check() error {
 	var errs []error
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !idForm.MatchString(c.ID) {
-		report("id %q must be lower-case letters, digits and hyphens, at most 32", c.ID)
+		report("id %q must be lower-case letters, digits, _ and -, at most 32", c.ID)
 	}
 	ps, known := presets[c.Preset]
 	if c.Preset != "" && !known {
@@ -280,7 +280,7 @@ type Person struct {
 // [ErrUnavailable], [*DeniedError]. A second Finish of one attempt is for the caller to
 // refuse, before it calls.
 func (p *Provider) Finish(ctx context.Context, a *Attempt, in Answer) (Person, error) {
-	if err := p.expects(a, &in); err != nil {
+	if err := p.Expects(a, in); err != nil {
 		return Person{}, err
 	}
 	e, err := p.endpoints(ctx)
@@ -316,10 +316,10 @@ func (p *Provider) Finish(ctx context.Context, a *Attempt, in Answer) (Person, e
 	return who, nil
 }
 
-// expects reports whether the attempt is one of this provider that waits for in. The
+// Expects reports whether the attempt is one of this provider that waits for in. The
 // provider answers at an address of its own, and the attempt knows which one it was sent
 // to: what one provider issued is never brought to another (mix-up, RFC 9700 §4.4).
-func (p *Provider) expects(a *Attempt, in *Answer) error {
+func (p *Provider) Expects(a *Attempt, in Answer) error {
 	switch {
 	case a.Provider != p.config.ID:
 		return refused("the attempt is one with %q", a.Provider)

@@ -188,14 +188,14 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		BaseURL: c.Server.BaseURL, BasePath: c.Server.BasePath, Store: s, Name: c.Service.Name,
 		SealingKey: c.SealingKey, SealingKeyFile: folder(c.Store.Data).sealingKey(),
 		Roles: c.Roles, DefaultRoles: c.Service.DefaultRoles,
-		ClosedRegistration: c.Service.ClosedRegistration, KeepOtherSessions: c.Password.KeepOtherSessions,
+		ClosedRegistration: c.Service.ClosedRegistration, EmailIsName: c.Service.EmailIsName, KeepOtherSessions: c.Password.KeepOtherSessions,
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh, TrustFor: orNever(c.Session.TrustedDevice),
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
 		Passkeys: server.PasskeyConfig{
 			Domain: c.Passkeys.Domain, Origins: c.Passkeys.RelatedOrigins, Verification: passkey.Verification(c.Passkeys.Verification),
 		},
-		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies,
+		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies, Providers: c.Providers,
 		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
 		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -259,3 +260,30 @@ func (c *who) change(ctx context.Context, p *program, text string, do func(*inst
 func date(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+type userResetLink struct{ who }
+
+func (*userResetLink) Help() string {
+	return "Hand it over in a way that nobody else reads. It works once, for 10 minutes; whoever is signed in to the account is signed out when it is used."
+}
+
+func (c *userResetLink) Run(ctx context.Context, p *program) error {
+	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
+		if in.config.Server.BaseURL == "" {
+			return answer{}, errors.New("which address do people reach the server by? Say it in server.base_url: the link begins with it")
+		}
+		u, err := in.Accounts.Find(ctx, c.User)
+		if err != nil {
+			return answer{}, err
+		}
+		link, expires, err := in.Accounts.ResetLink(ctx, u.ID, origin)
+		if err != nil {
+			return answer{}, err
+		}
+		v := struct {
+			Link      string    `json:"link"`
+			ExpiresAt time.Time `json:"expires_at"`
+		}{link, expires.UTC()}
+		return say(v, "%s", link), nil
+	})
+}

@@ -63,7 +63,9 @@ func (h *Handler) addUser(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	u, err := h.Accounts.Add(r.Context(), account.Registration(in), exchange.Origin(h.Gate, r))
+	u, err := h.Accounts.Add(r.Context(), account.Registration{
+		Username: in.Username, Email: in.Email, EmailVerified: in.EmailVerified, Password: in.Password, Roles: in.Roles,
+	}, exchange.Origin(h.Gate, r))
 	if err != nil {
 		return exchange.Problem(err)
 	}

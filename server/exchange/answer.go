@@ -107,6 +107,10 @@ func Problem(err error) error {
 		p := sallyport.Unauthenticated("invalid_credentials", "That was not right. Try again.")
 		p.Extra = map[string]any{"reason": "factor"}
 		return p
+	case errors.Is(err, account.ErrMailed):
+		return because("mailed", sallyport.Unauthenticated("invalid_token", "This link or code does not work, or no longer. Ask for a new mail."))
+	case errors.Is(err, account.ErrNotYours):
+		return because("not_yours", sallyport.Unauthenticated("unauthenticated", "Sign in to confirm this address; or, for a new account, set a password."))
 	case errors.Is(err, account.ErrTaken):
 		return conflict("username_taken", "This user name is taken. Choose another.")
 	case errors.Is(err, account.ErrLastWayIn):
@@ -147,6 +151,12 @@ func weak(e *password.WeakError) *sallyport.Problem {
 		extra["limit"] = e.Limit
 	}
 	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
+}
+
+// because adds the reason by which a page finds its own words.
+func because(reason string, p *sallyport.Problem) *sallyport.Problem {
+	p.Extra = map[string]any{"reason": reason}
+	return p
 }
 
 // passkeyProblem is what a passkey that does not do is answered with.

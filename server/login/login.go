@@ -11,6 +11,8 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/account/outbox"
+	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -24,6 +26,8 @@ type Handler struct {
 	Answer   *entry.Answer
 	Pages    *web.Pages
 	Closed   bool // nobody can register by themselves
+	// Registration holds the ticket of a registration by address, for the page to prove it.
+	Registration session.Cookie
 }
 
 // Mount registers the routes.
@@ -107,9 +111,11 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out, err := h.Accounts.Register(r.Context(), account.Registration{
-		Username: in.Username, Email: in.Email, Password: in.Password,
-	}, as, exchange.Origin(h.Gate, r))
+	who := account.Registration{Username: in.Username, Email: in.Email, Password: in.Password, Locale: h.Pages.Locale(r)}
+	if h.Accounts.EmailIsName {
+		return h.registerByEmail(w, r, who, in.ReturnTo)
+	}
+	out, err := h.Accounts.Register(r.Context(), who, as, exchange.Origin(h.Gate, r))
 	if err != nil {
 		if err = h.Answer.Refused(w, r, err); err != nil {
 			err = h.Pages.Failed(w, r, "register", err, web.Form{Identifier: in.Username, Email: in.Email, ReturnTo: in.ReturnTo})
@@ -117,6 +123,27 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.Answer.SignedIn(w, r, out, http.StatusCreated)
+}
+
+// registerByEmail answers the same whether the address is somebody's or not: 202, and
+// the mailbox says the rest.
+func (h *Handler) registerByEmail(w http.ResponseWriter, r *http.Request, who account.Registration, returnTo string) error {
+	again := web.Form{Email: who.Email, ReturnTo: returnTo, EmailIsName: true}
+	if who.Username != "" {
+		return h.Pages.Failed(w, r, "register", &account.InvalidError{Member: "username", Reason: "is not used here"}, again)
+	}
+	ticket, err := h.Accounts.RegisterByEmail(r.Context(), who, exchange.Origin(h.Gate, r))
+	if err != nil {
+		return h.Pages.Failed(w, r, "register", err, again)
+	}
+	if exchange.IsForm(r) {
+		h.Registration.Set(w, ticket, time.Now().Add(outbox.CodeLifetime))
+		return exchange.See(w, r, h.Base+"/email/verify?sent=1")
+	}
+	return exchange.JSON(w, http.StatusAccepted, struct {
+		Status string `json:"status"`
+		Ticket string `json:"ticket"`
+	}{"verification_sent", ticket})
 }
 
 type refreshRequest struct {
@@ -183,5 +210,7 @@ func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) registerPage(w http.ResponseWriter, r *http.Request) error {
-	return h.Pages.Show(w, r, "register", web.Form{ReturnTo: exchange.ReturnTo(r.URL.Query().Get("return_to"), "")})
+	return h.Pages.Show(w, r, "register", web.Form{
+		ReturnTo: exchange.ReturnTo(r.URL.Query().Get("return_to"), ""), EmailIsName: h.Accounts.EmailIsName,
+	})
 }

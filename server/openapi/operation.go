@@ -119,4 +119,6 @@ var pathParameters = map[string]string{
 	"code":    "From the one-time link.",
 	"token":   "From the link.",
 	"stream":  "Id of the stream.",
+
+	"provider": "Id of the provider, as it is configured.",
 }

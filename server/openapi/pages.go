@@ -9,6 +9,7 @@ var pages = group{
 			query: []parameter{
 				optional("return_to", text.says("Path to go on with after signing in.")),
 				optional("signed_out", text.says("Say so.")),
+				optional("done", text.says("Say what was done, or not.")),
 				optional("step_up", text.says("Say that a fresh sign-in is needed.")),
 			},
 			answers: []answer{page("The page.")},
@@ -17,6 +18,7 @@ var pages = group{
 			route: "GET {base}/mfa", id: "secondFactorPage", summary: "Page for the second step of a sign-in",
 			query:   []parameter{optional("method", text.says("Way to do it."))},
 			answers: []answer{page("The page.")},
+			refuses: []refusal{invalidToken},
 		},
 		{
 			route: "GET {base}/step-up", id: "stepUpPage", summary: "Page to confirm who you are",

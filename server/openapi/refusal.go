@@ -43,8 +43,10 @@ var (
 	unavailable        = refusal{503, "unavailable", "", "nobody can tell right now; try again after `Retry-After` seconds"}
 
 	refusals = []refusal{
-		invalidRequest, unauthenticated, invalidToken, invalidCredentials, passkeyRefused, unknownPasskey, stepUp, forbidden, insufficientScope, crossOrigin,
-		notFound, conflict, usernameTaken, passkeyTaken, tooManyPasskeys, lastWayIn, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited, unavailable,
+		invalidRequest, signInRefused, unauthenticated, invalidToken, invalidCredentials, passkeyRefused, unknownPasskey, stepUp, forbidden,
+		accountClosed, registrationClosed, insufficientScope, crossOrigin, notFound, conflict, usernameTaken, addressTaken, addressUnproved,
+		alreadyConnected, passkeyTaken, tooManyPasskeys, lastWayIn, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited,
+		unavailable, providerUnavailable,
 	}
 )
 

@@ -6,8 +6,12 @@ var signIn = group{
 	operations: []operation{
 		{
 			route: "POST {base}/register", id: "register", summary: "Make an account and sign in", form: true,
-			body:    read(ref("Registration")),
-			answers: []answer{shows(201, ref("SignedIn"), "Signed in to the new account.")},
+			body: read(ref("Registration")),
+			answers: []answer{
+				shows(201, ref("SignedIn"), "Signed in to the new account."),
+				shows(202, object(must("status", schema{Type: "string", Const: "verification_sent"}), must("ticket", secret.says("For `/email/verify`, with the code."))),
+					"Where addresses are names: the same whether the address is somebody's or not. The mailbox says the rest."),
+			},
 			refuses: []refusal{usernameTaken, weakPassword},
 		},
 		{
@@ -75,7 +79,7 @@ var signIn = group{
 			}, holding...)...).exactlyOne("identifier", "username", "email")},
 		{"Registration", body(append(
 			[]property{
-				must("username", text.says("At most 64 characters.")),
+				may("username", text.says("At most 64 characters. Needed, unless addresses are names: then left out.")),
 				may("email", text.says("At most 254 characters.")),
 				must("password", secret),
 			}, holding...)...)},
@@ -121,7 +125,7 @@ var problem = func() schema {
 		may("decision_id", text.says("Names the decision of the policy.")),
 		may("scope", text.says("What the credential's scope lacks.")),
 		may("member", text.says("The member of the request that cannot be accepted.")),
-		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid").says("Why a password is weak.")),
+		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid", "mailed", "not_yours").says("Why a password is weak, or what else the matter is.")),
 		may("errors", listOf(ref("PolicyMistake")).says("Everything that is wrong with a policy.")),
 	)
 	s.Others = true

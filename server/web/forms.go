@@ -13,6 +13,7 @@ type Form struct {
 	Closed     bool // nobody can register by themselves
 
 	UnknownPasskey *UnknownPasskey // that was just tried
+	EmailIsName    bool            // people register with an address alone
 }
 
 // An Account is what the account page shows.
@@ -56,4 +57,16 @@ type Factor struct {
 	Strong   bool     // a stronger sign-in is asked for, not a fresher one
 	ReturnTo string   // of a step-up; a ticket knows where it leads
 	TrustFor string   // days for which the device can be trusted; "" = it cannot
+}
+
+// Mailed is what the pages show to which the links of messages lead, and those that
+// ask for a message.
+type Mailed struct {
+	Identifier string
+	Token      string // of the link; "" = the code is asked for
+	Code       string
+	Ticket     string // of a registration
+	ReturnTo   string
+	Password   bool // a password is asked for
+	SignIn     bool // who opened the link must sign in first
 }

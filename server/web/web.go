@@ -46,6 +46,7 @@ type Config struct {
 	Secure      bool   // people come by https
 	Help        string // where a person finds help; "" = nowhere
 	Theme       Theme
+	Providers   []Provider // that people can sign in with
 }
 
 // Pages renders pages. Make one with [New]; it is safe for concurrent use.

@@ -54,6 +54,7 @@ func check(c *Config) (problems []string) {
 	if _, err := authz.Compile(roles); err != nil {
 		report("roles: %s", oneLine(err))
 	}
+	problems = append(problems, checkProviders(c)...)
 	for i, name := range c.Service.DefaultRoles {
 		if slices.Contains(c.Service.DefaultRoles[:i], name) {
 			report("service.default_roles: %q is listed twice", name)

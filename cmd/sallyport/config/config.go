@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/federation"
 	"github.com/sallyport-auth/sallyport/authn/token"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 
 	Roles     map[string][]string  // permissions of roles that are created if absent
 	Resources map[string]token.Alg // by audience
+	Providers []federation.Config  // in the order in which people see them
 
 	// SealingKey is the key given by the environment; nil = the file in the data
 	// folder.
@@ -89,6 +91,7 @@ type Service struct {
 	Name               string
 	DefaultRoles       []string
 	ClosedRegistration bool
+	EmailIsName        bool
 }
 
 // Session is how long a sign-in lasts.

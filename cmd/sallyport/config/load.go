@@ -132,10 +132,18 @@ func (l *loader) set(source, key string, v any) {
 		return
 	}
 	if !s.put(l.c, name, v) {
-		l.problem("%s: %s: expected %s, got %s", source, key, s.Expected, l.got(s, v))
+		l.problem("%s: %s: %s", source, key, l.refusal(s, name, v))
 		return
 	}
 	l.c.sources[key] = source
+}
+
+// refusal says why a value does not fit.
+func (l *loader) refusal(s *Setting, name string, v any) string {
+	if s.refuse != nil {
+		return s.refuse(name, v)
+	}
+	return fmt.Sprintf("expected %s, got %s", s.Expected, l.got(s, v))
 }
 
 // got shows a value that does not fit, unless it might be a secret.
@@ -217,7 +225,7 @@ func (l *loader) readEnviron() {
 		}
 		v := s.shape.lift(value)
 		if !s.put(l.c, below, v) {
-			l.problem("%s: expected %s, got %s", name, s.Expected, l.got(s, v))
+			l.problem("%s: %s", name, l.refusal(s, below, v))
 			continue
 		}
 		l.c.sources[strings.TrimSuffix(s.Key, "*")+below] = name

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sallyport-auth/sallyport/authn/federation"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
 )
@@ -173,6 +174,24 @@ func TestProblemsNameTheKeyAndTheWayOut(t *testing.T) {
 			[]string{`password: the costs do not fit: argon2id: m=64,t=2 is weaker than m=7168,t=5`}},
 		{"bad permission", "[roles]\nmember = [\"Post:Read\"]", nil, nil,
 			[]string{`roles: role "member": permission "Post:Read" is not written like "post:delete", "post:*" or "*", in lower case`}},
+		{"field of a provider that is almost one", "[[provider]]\nid = \"google\"\nclientid = \"c\"", nil, nil,
+			[]string{`sallyport.toml:3: provider.google.clientid: "clientid" is no field of a provider; did you mean "client_id"?`}},
+		{"field of a provider that does not fit", "[[provider]]\nid = \"google\"\nscopes = 7", nil, nil,
+			[]string{`sallyport.toml:3: provider.google.scopes: expected a list such as ["openid", "email"]`}},
+		{"provider without a name", "[[provider]]\nclient_id = \"c\"", nil, nil,
+			[]string{`sallyport.toml:1: [[provider]] needs an id, such as "google"`}},
+		{"provider twice", "[[provider]]\nid = \"a\"\n[[provider]]\nid = \"a\"", nil, nil,
+			[]string{`sallyport.toml:3: [[provider]]: the id "a" is there twice`}},
+		{"provider that lacks what it needs", "[[provider]]\nid = \"google\"", nil, nil, []string{
+			`provider.google.client_id is missing: the provider gives it when you register there`,
+			`provider.google.client_secret is missing: Google gives one to every client`,
+		}},
+		{"preset that is almost one", "[[provider]]\nid = \"corp\"\npreset = \"gogle\"\nclient_id = \"c\"\nissuer = \"https://id.example.com\"", nil, nil,
+			[]string{`provider.corp.preset "gogle" is not known; did you mean "google"?`}},
+		{"secret of a provider that does not fit", "[[provider]]\nid = \"google\"\nclient_id = \"c\"\nclient_secret = [\"hunter2\"]", nil, nil,
+			[]string{`sallyport.toml:4: provider.google.client_secret: expected text`}},
+		{"variable of a provider that is almost one", "", []string{"SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRTE=hunter2"}, nil,
+			[]string{`SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRTE: "client_secrte" is no field of a provider; did you mean "client_secret"?`}},
 		{"role admin", "[roles]\nadmin = [\"post:read\"]", nil, nil,
 			[]string{`roles.admin: this role is there already; it holds every permission`}},
 		{"all at once", "[server]\nadr = 1\naddr = 2\n[log]\nlevel = \"loud\"", []string{"SALLYPORT_NO=1"}, nil, []string{
@@ -211,6 +230,48 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+func TestProviders(t *testing.T) {
+	const file = `
+[[provider]]
+id = "corp"
+name = "Example"
+issuer = "https://id.example.com"
+client_id = "c1"
+scopes = ["openid", "groups"]
+private_network = true
+[[provider]]
+preset = "github"
+client_id = "c2"
+`
+	c, err := load(file, []string{
+		"SALLYPORT_PROVIDER__GITHUB__CLIENT_SECRET=hunter2", "SALLYPORT_PROVIDER__CORP__CLIENT_SECRET_FILE=secret.txt",
+		"SALLYPORT_PROVIDER__GOOGLE__CLIENT_ID=c3", "SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRET=hunter2",
+		"SALLYPORT_PROVIDER__GOOGLE__SCOPES=openid, email",
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []federation.Config{
+		{ID: "corp", Name: "Example", Issuer: "https://id.example.com", ClientID: "c1", ClientSecret: "postgres://ann@db/app",
+			Scopes: []string{"openid", "groups"}, PrivateNetwork: true},
+		{ID: "github", Preset: "github", ClientID: "c2", ClientSecret: "hunter2"},
+		{ID: "google", Preset: "google", ClientID: "c3", ClientSecret: "hunter2", Scopes: []string{"openid", "email"}},
+	}
+	if diff := cmp.Diff(want, c.Providers); diff != "" {
+		t.Error(diff)
+	}
+	shown := map[string]any{}
+	for _, v := range c.Values() {
+		shown[v.Key] = v.Value
+		if strings.Contains(config.Format(v.Value), "hunter2") {
+			t.Errorf("%s shows the secret", v.Key)
+		}
+	}
+	if shown["provider.github.client_secret"] != "(hidden)" || shown["provider.corp.name"] != "Example" {
+		t.Errorf("shown: %v", shown)
+	}
+}
+
 func TestDurations(t *testing.T) {
 	for _, x := range []struct {
 		text string
@@ -246,6 +307,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("[roles]\nmember = [\"post:read\"]\n\"a.b\" = []", "SALLYPORT_ROLES__X=post:*")
 	f.Add("server = {addr = 1, x = {y = 2}}\n[[a]]\nb = 1", "SALLYPORT___=")
 	f.Add("resources.\"https://a\" = \"ES256\"\nkeys.active = \"1d\"", "SALLYPORT_STORE__DATABASE_FILE=secret.txt")
+	f.Add("[[provider]]\nid = \"google\"\nclient_id = \"c\"", "SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRET=s")
 	f.Fuzz(func(t *testing.T, file, variable string) {
 		c, err := load(file, []string{variable}, nil)
 		if err != nil {

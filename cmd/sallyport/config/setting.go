@@ -25,7 +25,8 @@ type Setting struct {
 	shape  shape
 	secret bool
 	put    func(c *Config, name string, v any) bool
-	values func(c *Config) map[string]any // by key
+	values func(c *Config) map[string]any  // by key
+	refuse func(name string, v any) string // why put does not take it; nil = it expects Expected
 }
 
 // setting is one value with a default.
@@ -136,6 +137,8 @@ func Settings() []Setting {
 			"Roles of a new member."),
 		setting("service.closed_registration", booleans, false, func(c *Config) *bool { return &c.Service.ClosedRegistration },
 			"Nobody can register: administrators create the accounts."),
+		setting("service.email_is_name", booleans, false, func(c *Config) *bool { return &c.Service.EmailIsName },
+			"People register with an address, which they prove before there is an account, and with no user name. Otherwise with a user name, and an address if they like."),
 
 		setting("session.idle", durations(time.Minute, 0), 7*day, func(c *Config) *time.Duration { return &c.Session.Idle },
 			"A session that nobody used for so long ends."),
@@ -196,6 +199,8 @@ func Settings() []Setting {
 			"Permissions of a role that is created if there is none of that name; from then on it is changed by `sallyport role` or the API, not here."),
 		family("resources", anyAlgorithm, func(c *Config) *map[string]token.Alg { return &c.Resources },
 			"A service with signing keys of its own: the key is its audience, the value its algorithm."),
+
+		providers(),
 
 		setting("log.level", levels, slog.LevelInfo, func(c *Config) *slog.Level { return &c.Log.Level },
 			"Least level of what is logged to standard error."),

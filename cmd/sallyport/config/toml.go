@@ -29,7 +29,16 @@ func parse(data []byte) ([]entry, error) {
 		}
 		return nil, fmt.Errorf("1: %s", strings.TrimPrefix(err.Error(), "toml: "))
 	}
-	entries := flatten(nil, "", whole, lines(data), 1)
+	at := lines(data)
+	var entries []entry
+	if tables, ok := whole[providerTable].([]any); ok {
+		delete(whole, providerTable)
+		var err error
+		if entries, err = flattenProviders(nil, tables, at); err != nil {
+			return nil, err
+		}
+	}
+	entries = flatten(entries, "", whole, at, 1)
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.line - b.line })
 	return entries, nil
 }
@@ -68,7 +77,7 @@ func lines(data []byte) map[string]int {
 	at := map[string]int{}
 	var p unstable.Parser
 	p.Reset(data)
-	table := ""
+	table, arrays := "", map[string]int{}
 	for p.NextExpression() {
 		e := p.Expression()
 		key, line := "", 0
@@ -84,6 +93,10 @@ func lines(data []byte) map[string]int {
 		}
 		if e.Kind == unstable.Table || e.Kind == unstable.ArrayTable {
 			table = key
+		}
+		if e.Kind == unstable.ArrayTable && key == providerTable {
+			table = providerIndex(arrays[key])
+			at[table], arrays[key] = line, arrays[key]+1
 		}
 	}
 	return at
