@@ -32,7 +32,7 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 		return sess, "", err
 	}
 	// Looked at first: a weak new password is no failed attempt at the current one.
-	if err := s.checkPassword(u, next); err != nil {
+	if err := s.checkPassword(ctx, u, next); err != nil {
 		return sess, "", err
 	}
 	// Counted like a sign-in: a stolen session must not become a way to guess the
@@ -147,7 +147,7 @@ func (s *Service) SetPassword(ctx context.Context, user, next string, o Origin) 
 	if err != nil {
 		return err
 	}
-	if err := s.checkPassword(u, next); err != nil {
+	if err := s.checkPassword(ctx, u, next); err != nil {
 		return err
 	}
 	phc, err := s.Passwords.Hash(ctx, next)

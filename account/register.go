@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 )
@@ -148,7 +149,7 @@ func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (
 	if in.Password == "" {
 		return d, nil
 	}
-	if err := s.checkPassword(u, in.Password); err != nil {
+	if err := s.checkPassword(ctx, u, in.Password); err != nil {
 		return nil, err
 	}
 	if d.phc, err = s.Passwords.Hash(ctx, in.Password); err != nil {
@@ -158,10 +159,23 @@ func (s *Service) prepare(ctx context.Context, in Registration, now time.Time) (
 }
 
 // checkPassword holds a new password against the policy, with the words that it
-// must not be made of.
-func (s *Service) checkPassword(u User, pw string) error {
+// must not be made of, and then against what is known from breaches. It may ask
+// another service, so it is not for within a transaction.
+func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
 	local, _, _ := strings.Cut(u.EmailNorm, "@")
-	return s.Policy.Check(pw, u.Username, u.UsernameNorm, local, s.ServiceName, FirstParty)
+	if err := s.Policy.Check(pw, u.Username, u.UsernameNorm, local, s.ServiceName, FirstParty); err != nil {
+		return err
+	}
+	known, err := s.Breaches.Known(ctx, pw)
+	switch {
+	case known:
+		return &password.WeakError{Reason: password.Breached}
+	case err != nil && s.Breaches.Closed:
+		return err
+	case err != nil:
+		s.log().WarnContext(ctx, "new password not looked up among breached ones", "err", err)
+	}
+	return nil
 }
 
 func (d *draft) create(ctx context.Context, tx Tx, action string, o Origin) error {

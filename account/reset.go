@@ -43,7 +43,7 @@ func (s *Service) ResetPassword(ctx context.Context, k Mailed, next string, o Or
 		if err != nil {
 			return err
 		}
-		if err := s.checkPassword(u, next); err != nil {
+		if err := s.checkPassword(ctx, u, next); err != nil {
 			return err
 		}
 		phc, err := s.Passwords.Hash(ctx, next)

@@ -39,6 +39,7 @@ type Service struct {
 	Follower  *revoke.Follower
 	Passwords *password.Hasher
 	Policy    password.Policy
+	Breaches  *password.Breaches // nil = nobody is asked about breached passwords
 	Limits    *limit.SignIn
 	Codes     *limit.Tries // of wrong second factors
 

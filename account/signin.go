@@ -103,6 +103,9 @@ func (s *Service) admit(ctx context.Context, a *attempt, in SignIn, o Origin) (*
 		}
 		return s.Limits.Forgive(ctx, tx.Failures, a.paid)
 	})
+	if err == nil {
+		s.lookUp(ctx, a, o)
+	}
 	return s.finish(c, err)
 }
 

@@ -183,6 +183,12 @@ type Credentials interface {
 	// ReplacePassword sets the hash only if it still is old, so that a rehash at
 	// sign-in never undoes a password change that ran beside it.
 	ReplacePassword(ctx context.Context, user, old, phc string, now time.Time) (bool, error)
+	// MarkBreached notes that the password is known from a breach, if its hash still is
+	// phc, and reports whether that is news. SetPassword takes the mark away;
+	// ReplacePassword, which is of the same password, does not.
+	MarkBreached(ctx context.Context, user, phc string, now time.Time) (bool, error)
+	// Breached reports whether the password is marked so.
+	Breached(ctx context.Context, user string) (bool, error)
 }
 
 // Secrets keeps what the installation must find again at the next start, such as

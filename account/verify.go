@@ -37,7 +37,7 @@ func (s *Service) RegisterByEmail(ctx context.Context, in Registration, o Origin
 	if err != nil {
 		return "", err
 	}
-	if err := s.checkPassword(User{EmailNorm: norm}, in.Password); err != nil {
+	if err := s.checkPassword(ctx, User{EmailNorm: norm}, in.Password); err != nil {
 		return "", err
 	}
 	phc, err := s.Passwords.Hash(ctx, in.Password)
@@ -173,7 +173,7 @@ func (s *Service) VerifyEmail(ctx context.Context, p *sallyport.Principal, v Ver
 		case v.Password == "" || t.Purpose != forRegister:
 			return ErrNotYours
 		default:
-			if err := s.checkPassword(User{EmailNorm: t.Target}, v.Password); err != nil {
+			if err := s.checkPassword(ctx, User{EmailNorm: t.Target}, v.Password); err != nil {
 				return err
 			}
 			if phc, err = s.Passwords.Hash(ctx, v.Password); err != nil {

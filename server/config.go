@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
@@ -76,15 +77,20 @@ type Config struct {
 	RequireFactor   bool     // everybody needs a second factor
 	RequireFactorOf []string // roles whose holders need a second factor
 
-	Passwords      password.Params // of new hashes; raised ones apply at the next sign-in
-	PasswordMin    int             // code points; 0 = 15
-	SessionIdle    time.Duration   // 0 = 7 days
-	SessionMax     time.Duration   // 0 = 30 days
-	AccessLifetime time.Duration   // of access tokens; 0 = 15 minutes
-	FamilyLifetime time.Duration   // of refresh tokens; 0 = 30 days
-	Leeway         time.Duration   // for repeated refreshes; 0 = 30 s
-	TrustFor       time.Duration   // of a device, instead of a second factor; 0 = 30 days, negative = never
-	FreshFor       time.Duration   // age of a sign-in that may do sensitive things; 0 = 15 minutes
+	Passwords   password.Params // of new hashes; raised ones apply at the next sign-in
+	PasswordMin int             // code points; 0 = 15
+	// Breaches is the address of a range service for breached passwords, to which the
+	// first five digits of a SHA-1 are appended; "" = nobody is asked. BreachesClosed
+	// refuses new passwords while it does not answer.
+	Breaches       string
+	BreachesClosed bool
+	SessionIdle    time.Duration // 0 = 7 days
+	SessionMax     time.Duration // 0 = 30 days
+	AccessLifetime time.Duration // of access tokens; 0 = 15 minutes
+	FamilyLifetime time.Duration // of refresh tokens; 0 = 30 days
+	Leeway         time.Duration // for repeated refreshes; 0 = 30 s
+	TrustFor       time.Duration // of a device, instead of a second factor; 0 = 30 days, negative = never
+	FreshFor       time.Duration // age of a sign-in that may do sensitive things; 0 = 15 minutes
 
 	Passkeys PasskeyConfig
 
@@ -190,6 +196,11 @@ func (c *Config) check() error {
 	errs = append(errs, c.checkPasskeys())
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
+	}
+	if c.Breaches != "" {
+		if err := outbound.CheckURL(c.Breaches, false); err != nil || !strings.HasSuffix(c.Breaches, "/") {
+			report("Breaches %q must look like https://api.pwnedpasswords.com/range/", c.Breaches)
+		}
 	}
 	ids := map[string]bool{}
 	for _, p := range c.Providers {

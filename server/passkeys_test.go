@@ -239,6 +239,12 @@ func TestPasskeysByPage(t *testing.T) {
 			t.Errorf("no %s in %s", s, unknown.body)
 		}
 	}
+	if page := h.browser("eve").seen("/auth/"); !strings.Contains(page, "passkey-offer") {
+		t.Error("no first passkey is offered")
+	}
+	if page := ann.seen("/auth/"); strings.Contains(page, "passkey-offer") {
+		t.Error("a passkey is offered to who has one")
+	}
 	dismissed := ann.form("/auth/passkeys/offer", nil).want(303).header.Get("Set-Cookie")
 	if !strings.Contains(dismissed, "Max-Age=2592000") || !strings.Contains(dismissed, "HttpOnly") {
 		t.Error(dismissed)

@@ -210,10 +210,11 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Store: c.Store, Follower: follower,
 		Passwords:     &password.Hasher{Params: c.Passwords},
 		Passkeys:      c.party(),
+		TrustLifetime: c.TrustFor,
 		Policy:        password.Policy{MinLength: c.PasswordMin},
+		Breaches:      c.breaches(),
 		Limits:        &limit.SignIn{Key: sealer.Derive("sign-in limits")},
 		Codes:         &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
-		TrustLifetime: c.TrustFor,
 
 		MailedCodes: &limit.Tries{Key: sealer.Derive("limits of mailed codes"), Purpose: "mailed codes", Free: 5},
 		Asked:       &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages", Free: 3},
@@ -225,6 +226,13 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
+}
+
+func (c *Config) breaches() *password.Breaches {
+	if c.Breaches == "" {
+		return nil
+	}
+	return &password.Breaches{URL: c.Breaches, Closed: c.BreachesClosed}
 }
 
 // refreshTokens derives the keys of refresh tokens from the sealing keys, each
@@ -309,6 +317,10 @@ func (s *Server) mount(ctx context.Context) error {
 		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(), Device: s.deviceCookie(),
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
+	withPasskeys := &passkeys.Handler{
+		Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
+	}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Closed: s.config.ClosedRegistration,
@@ -318,11 +330,8 @@ func (s *Server) mount(ctx context.Context) error {
 			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
-		&passkeys.Handler{
-			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
-			Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
-		},
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor()},
+		withPasskeys,
+		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
 		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		s.social(providers, answer, pages),
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},

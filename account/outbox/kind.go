@@ -14,19 +14,20 @@ const (
 	Link         Kind = "link"          // link, code: sign in
 	Registered   Kind = "registered"    // link: somebody tried to register with your address
 
-	WasReset        Kind = "was_reset"        // the password was reset
-	PasswordChanged Kind = "password_changed" //
-	NewDevice       Kind = "new_device"       // device, address: who signed in from where
-	FactorAdded     Kind = "factor_added"     // factor: its name
-	FactorRemoved   Kind = "factor_removed"   // factor: its name
-	DeletionPlanned Kind = "deletion_planned" // date, link: when the account goes, and where to keep it
-	CodeByEmail     Kind = "code_email"       // code: second factor
-	CodeBySMS       Kind = "code_sms"         // code, host: second factor, as a text message
+	WasReset        Kind = "was_reset"         // the password was reset
+	PasswordChanged Kind = "password_changed"  //
+	Breached        Kind = "password_breached" // the password is known from a breach
+	NewDevice       Kind = "new_device"        // device, address: who signed in from where
+	FactorAdded     Kind = "factor_added"      // factor: its name
+	FactorRemoved   Kind = "factor_removed"    // factor: its name
+	DeletionPlanned Kind = "deletion_planned"  // date, link: when the account goes, and where to keep it
+	CodeByEmail     Kind = "code_email"        // code: second factor
+	CodeBySMS       Kind = "code_sms"          // code, host: second factor, as a text message
 )
 
 // Kinds are all kinds.
 var Kinds = []Kind{
-	Verify, EmailChange, EmailChanged, Reset, Link, Registered, WasReset, PasswordChanged, NewDevice, FactorAdded, FactorRemoved,
+	Verify, EmailChange, EmailChanged, Reset, Link, Registered, WasReset, PasswordChanged, Breached, NewDevice, FactorAdded, FactorRemoved,
 	DeletionPlanned, CodeByEmail, CodeBySMS,
 }
 

@@ -26,3 +26,5 @@ func Parse(stored string) (canonical string, params Params, err error) {
 	}
 	return "", Params{}, err
 }
+
+var ParseRange = parseRange

@@ -28,9 +28,10 @@ type Reason string
 const (
 	TooShort Reason = "too_short"
 	TooLong  Reason = "too_long"
-	Common   Reason = "common"  // a common password, a repetition, a row of keys, or little more
-	Context  Reason = "context" // little more than the owner's or the service's name
-	Invalid  Reason = "invalid" // not UTF-8, or contains NUL
+	Common   Reason = "common"   // a common password, a repetition, a row of keys, or little more
+	Context  Reason = "context"  // little more than the owner's or the service's name
+	Breached Reason = "breached" // known by a breach: see [Breaches]
+	Invalid  Reason = "invalid"  // not UTF-8, or contains NUL
 )
 
 // A WeakError says why a password is refused. The caller answers 422.
@@ -53,6 +54,8 @@ func (e *WeakError) Error() string {
 		return "the password is too easy to guess: use more than a common password, a repetition or a row of keys"
 	case Context:
 		return "the password is too easy to guess: use more than your name, your address or the name of this service"
+	case Breached:
+		return "this password is known from a breach of another service: use one that you use nowhere else"
 	default:
 		return "the password contains characters that cannot be used"
 	}

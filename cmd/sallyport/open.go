@@ -189,7 +189,7 @@ func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Co
 		SealingKey: c.SealingKey, SealingKeyFile: folder(c.Store.Data).sealingKey(),
 		Roles: c.Roles, DefaultRoles: c.Service.DefaultRoles,
 		ClosedRegistration: c.Service.ClosedRegistration, EmailIsName: c.Service.EmailIsName, KeepOtherSessions: c.Password.KeepOtherSessions,
-		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum,
+		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum, Breaches: c.Password.Breaches, BreachesClosed: c.Password.BreachesClosed,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh, TrustFor: orNever(c.Session.TrustedDevice),
 		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
 		Passkeys: server.PasskeyConfig{

@@ -35,4 +35,5 @@ export const sights: Sight[] = [
   { name: "set-up", open: (page, server) => page.goto(server.setUp) },
   { name: "not-found", open: at("/auth/nowhere") },
   { name: "account", open: within("/auth/"), main: true },
+  { name: "passkeys", open: within("/auth/passkeys") },
 ];

@@ -16,7 +16,7 @@ func (s credentials) Password(ctx context.Context, user string) (phc string, err
 
 func (s credentials) SetPassword(ctx context.Context, user, phc string, now time.Time) error {
 	_, err := s.exec(ctx, `INSERT INTO sallyport_credentials (user_id, kind, secret, updated_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (user_id, kind) DO UPDATE SET secret = excluded.secret, updated_at = excluded.updated_at`, user, password, phc, ms(now))
+		ON CONFLICT (user_id, kind) DO UPDATE SET secret = excluded.secret, updated_at = excluded.updated_at, breached_at = 0`, user, password, phc, ms(now))
 	return err
 }
 
@@ -24,6 +24,18 @@ func (s credentials) ReplacePassword(ctx context.Context, user, old, phc string,
 	n, err := s.exec(ctx, `UPDATE sallyport_credentials SET secret = $4, updated_at = $5 WHERE user_id = $1 AND kind = $2 AND secret = $3`,
 		user, password, old, phc, ms(now))
 	return n > 0, err
+}
+
+func (s credentials) MarkBreached(ctx context.Context, user, phc string, now time.Time) (bool, error) {
+	n, err := s.exec(ctx, `UPDATE sallyport_credentials SET breached_at = $4 WHERE user_id = $1 AND kind = $2 AND secret = $3 AND breached_at = 0`,
+		user, password, phc, ms(now))
+	return n > 0, err
+}
+
+func (s credentials) Breached(ctx context.Context, user string) (bool, error) {
+	var at int64
+	_, err := s.one(ctx, `SELECT breached_at FROM sallyport_credentials WHERE user_id = $1 AND kind = $2`, []any{user, password}, &at)
+	return at > 0, err
 }
 
 type secrets struct{ *db }

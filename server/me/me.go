@@ -25,6 +25,9 @@ type Handler struct {
 	Cookie   session.Cookie
 	Pages    *web.Pages
 	Fresh    time.Duration // age that a sign-in may have for sensitive actions
+
+	// OfferPasskey reports whether the page offers a first passkey.
+	OfferPasskey func(*http.Request) (bool, error)
 }
 
 // The permissions that the scope of a credential must reach for. A person needs
@@ -58,6 +61,7 @@ type me struct {
 	Permissions []string    `json:"permissions"`
 	Scopes      []string    `json:"scopes"` // null: not limited
 	Session     *ownSession `json:"session,omitempty"`
+	Breached    bool        `json:"password_breached,omitempty"`
 	Credential  string      `json:"credential"`
 }
 
@@ -83,6 +87,9 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 			return exchange.Problem(err)
 		}
 		out.User = u
+		if out.Breached, err = h.Accounts.PasswordBreached(r.Context(), p.Subject); err != nil {
+			return exchange.Problem(err)
+		}
 	}
 	return exchange.JSON(w, http.StatusOK, out)
 }
@@ -209,6 +216,9 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 		return exchange.Problem(err)
 	}
 	page := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
+	if page.OfferPasskey, err = h.OfferPasskey(r); err != nil {
+		return exchange.Problem(err)
+	}
 	for _, m := range memberships {
 		o := m.Organization
 		page.Organizations = append(page.Organizations, web.Organization{ID: o.ID, Name: o.Name, Current: o.ID == p.Org})

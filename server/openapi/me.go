@@ -88,6 +88,7 @@ var ownAccount = group{
 				must("amr", texts.says("How it was done (RFC 8176).")),
 				must("aal", integer.between(0, 3).says("Assurance level.")),
 			)),
+			may("password_breached", boolean.says("The password is known from a breach elsewhere: ask for a new one.")),
 			must("credential", text.says("Kind of credential: `session`, `token` or `apikey`.")),
 		)},
 		{"OwnSession", object(

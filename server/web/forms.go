@@ -24,6 +24,8 @@ type Account struct {
 	Sessions []Session
 
 	Organizations []Organization // that the person is a member of
+
+	OfferPasskey bool // a first one, where the browser can make one
 }
 
 // An Organization is one line of the account page.

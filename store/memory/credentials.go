@@ -23,6 +23,7 @@ func (x credentials) SetPassword(_ context.Context, user, phc string, _ time.Tim
 		return fmt.Errorf("setting password: %w", account.ErrNotFound)
 	}
 	x.passwords.put(user, phc)
+	x.breached.remove(user)
 	return nil
 }
 
@@ -35,4 +36,19 @@ func (x credentials) ReplacePassword(_ context.Context, user, old, phc string, _
 	}
 	x.passwords.put(user, phc)
 	return true, nil
+}
+
+func (x credentials) MarkBreached(_ context.Context, user, phc string, _ time.Time) (bool, error) {
+	if err := x.write(user, phc); err != nil {
+		return false, fmt.Errorf("marking password: %w", err)
+	}
+	if now, ok := x.passwords.get(user); !ok || now != phc || x.breached.has(user) {
+		return false, nil
+	}
+	x.breached.put(user, struct{}{})
+	return true, nil
+}
+
+func (x credentials) Breached(_ context.Context, user string) (bool, error) {
+	return x.breached.has(user), nil
 }

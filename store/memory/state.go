@@ -36,6 +36,7 @@ type state struct {
 	leaving    expiry // by the time of deletion
 	byEmail    index  // members are the rank of email, then the id
 	passwords  tree[string]
+	breached   tree[struct{}] // users whose password is known
 
 	sessions          tree[*session.Session]
 	byTokenHash       tree[string]

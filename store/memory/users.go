@@ -171,6 +171,7 @@ func (x users) Delete(_ context.Context, id string) error {
 		x.leaving.drop(u.DeleteAt, id)
 	}
 	x.passwords.remove(id)
+	x.breached.remove(id)
 	return nil
 }
 

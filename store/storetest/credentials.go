@@ -36,6 +36,33 @@ var credentials = []promise{
 		equal(c, "kept again", c.password("usr_ann"), "$new$")
 	}},
 
+	{"a password is marked as breached once, until another is set", func(c *check) {
+		c.user("ann")
+		c.user("bob")
+		c.setPassword("usr_ann", "$old$")
+		mark := func(phc string) (news bool) {
+			c.update(func(tx account.Tx) (err error) {
+				news, err = tx.Credentials.MarkBreached(c.Context(), "usr_ann", phc, c.now)
+				return err
+			})
+			return news
+		}
+		breached := func(user string) (yes bool) {
+			c.view(func(tx account.Tx) (err error) { yes, err = tx.Credentials.Breached(c.Context(), user); return err })
+			return yes
+		}
+		equal(c, "another hash", mark("$other$"), false)
+		equal(c, "not yet", breached("usr_ann"), false)
+		equal(c, "this hash", mark("$old$"), true)
+		equal(c, "again", mark("$old$"), false)
+		equal(c, "ann", breached("usr_ann"), true)
+		equal(c, "bob", breached("usr_bob"), false)
+		equal(c, "rehashed", c.replacePassword("usr_ann", "$old$", "$new$"), true)
+		equal(c, "still", breached("usr_ann"), true)
+		c.setPassword("usr_ann", "$another$")
+		equal(c, "no more", breached("usr_ann"), false)
+	}},
+
 	{"ReplacePassword gives nobody a password", func(c *check) {
 		c.user("ann")
 		equal(c, "of a user without", c.replacePassword("usr_ann", "$old$", "$new$"), false)

@@ -111,6 +111,8 @@ type Password struct {
 	Minimum, Memory, Time, Threads int
 	InsecureLowCost                bool
 	KeepOtherSessions              bool
+	Breaches                       string
+	BreachesClosed                 bool
 }
 
 // Passkeys is who passkeys belong to.

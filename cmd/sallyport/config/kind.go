@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 )
 
 // A shape is how a value looks in TOML, and how the text of an environment
@@ -91,6 +92,7 @@ var (
 	caches      = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true })             // check says more
 	mailServers = texts(`a URL such as "smtp://user:password@host:587"`, func(string) bool { return true }) // check says more
 	gateways    = texts(`a URL such as "https://sms.example.com/send"`, func(string) bool { return true })  // check says more
+	ranges      = texts(`a URL such as "https://api.pwnedpasswords.com/range/"`, orNone(isRange))
 	databases   = texts(`the URL of a PostgreSQL database such as "postgres://host/name"`, orNone(isDatabase))
 )
 
@@ -108,6 +110,8 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
 		u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil && !u.ForceQuery
 }
+
+func isRange(s string) bool { return outbound.CheckURL(s, false) == nil && strings.HasSuffix(s, "/") }
 
 var domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 

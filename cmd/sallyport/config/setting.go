@@ -178,6 +178,10 @@ func Settings() []Setting {
 			"Accept costs below what is safe. For tests only."),
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
 			"A password change leaves the other sessions of the user alone."),
+		setting("password.breaches", ranges, "", func(c *Config) *string { return &c.Password.Breaches },
+			"Range service for breached passwords, such as https://api.pwnedpasswords.com/range/. It learns five digits of a hash, never a password. Empty: nobody is asked."),
+		setting("password.breaches_closed", booleans, false, func(c *Config) *bool { return &c.Password.BreachesClosed },
+			"While that service does not answer, refuse new passwords. Otherwise they are accepted."),
 
 		setting("passkeys.domain", domains, "", func(c *Config) *string { return &c.Passkeys.Domain },
 			"Domain that passkeys belong to: the host of base_url, or one above it whose other hosts may use them, too. They stay with the domain that they were made for. Empty: the host."),

@@ -161,3 +161,6 @@ CREATE TABLE sallyport_imports (
   finished_at BIGINT NOT NULL
 );
 CREATE INDEX sallyport_imports_updated ON sallyport_imports (updated_at);
+
+-- When the password turned out to be known from a breach; 0 = it did not.
+ALTER TABLE sallyport_credentials ADD COLUMN breached_at BIGINT NOT NULL DEFAULT 0;
