@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/onetime"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 )
 
 // A Method is a way to show who one is, beside or in place of a password.
@@ -20,8 +21,16 @@ const (
 	ByPassword Method = "password" // to confirm within a session; never a second factor
 )
 
-// enrollable are what a person without a second factor can enrol.
-var enrollable = []Method{ByPasskey, ByTOTP}
+// enrollable are what u, who has no second factor, can enrol.
+func (s *Service) enrollable(u User) []Method {
+	ms := []Method{ByPasskey}
+	for _, kind := range s.possible() {
+		if kind != otp.Email || u.contact(otp.Email) != "" {
+			ms = append(ms, Method(kind))
+		}
+	}
+	return ms
+}
 
 // An Answer is what somebody shows by a method.
 type Answer struct {
@@ -34,10 +43,13 @@ type Answer struct {
 // methods returns those by which u could show a second factor now, in the order
 // in which they are offered; none = u has none.
 func (s *Service) methods(ctx context.Context, tx Tx, u User) ([]Method, error) {
-	var all []Method
 	keys, err := tx.Passkeys.List(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.methodsOfCodes(ctx, tx, u)
 	if len(keys) > 0 {
-		all = append(all, ByPasskey)
+		all = append([]Method{ByPasskey}, all...)
 	}
 	return all, err
 }
@@ -49,6 +61,8 @@ func (s *Service) show(ctx context.Context, tx Tx, u User, a Answer, t *onetime.
 	switch a.Method {
 	case ByPasskey:
 		return s.checkPasskey(ctx, tx, u, t, a.Credential, now)
+	case ByTOTP, ByRecovery, ByEmail, BySMS:
+		return s.showCode(ctx, tx, u, a.Method, a.Code, now)
 	}
 	return p, false, invalid("method", "%q is none that this account can use", a.Method)
 }

@@ -59,10 +59,15 @@ func (s *Service) Enable(ctx context.Context, user string, o Origin) error {
 // Delete removes an account and everything that it holds. Its id is never used
 // again. The last administrator cannot be deleted.
 func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
+	return s.remove(ctx, user, func(User) bool { return true }, o)
+}
+
+// remove deletes the user if that is still due.
+func (s *Service) remove(ctx context.Context, user string, due func(User) bool, o Origin) error {
 	now := present()
 	return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		u, err := tx.Users.Lock(ctx, user)
-		if err != nil {
+		if err != nil || !due(u) {
 			return p, err
 		}
 		dead, err := s.kill(ctx, tx, user, "user deleted", now)
@@ -91,10 +96,7 @@ func (s *Service) Delete(ctx context.Context, user string, o Origin) error {
 		if err := tx.Grants.RemoveAllOf(ctx, authz.Grantee{Kind: authz.SubjectGrantee, ID: user}); err != nil {
 			return p, err
 		}
-		if _, err := tx.Factors.RemoveAll(ctx, user); err != nil {
-			return p, err
-		}
-		if err := tx.Recovery.RemoveAll(ctx, user); err != nil {
+		if err := removeFactors(ctx, tx, user); err != nil {
 			return p, err
 		}
 		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {

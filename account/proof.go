@@ -121,17 +121,29 @@ func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof, o Origin) (
 	if p.Way == string(ByPasskey) { // once more, it would show nothing more
 		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == ByPasskey })
 	}
+	if err != nil {
+		return nil, err
+	}
 	if len(methods) > 0 {
 		if trusted, err := s.trusted(ctx, tx, u, p, o); err != nil || trusted {
 			return nil, err
 		}
-		return &NeedsFactorError{Methods: methods}, nil
+		return &NeedsFactorError{Methods: p.beside(methods)}, nil
 	}
 	required, err := s.factorRequired(ctx, tx, u)
 	if err != nil || !required {
 		return nil, err
 	}
-	return &NeedsFactorError{Methods: enrollable, Enrol: true}, nil
+	return &NeedsFactorError{Methods: p.beside(s.enrollable(u)), Enrol: true}, nil
+}
+
+// beside returns those of methods that show more than p does: who came by a link in a
+// mail shows nothing new by a code in another.
+func (p proof) beside(methods []Method) []Method {
+	if !slices.Equal(p.AMR, []string{"otp"}) {
+		return methods
+	}
+	return slices.DeleteFunc(methods, func(m Method) bool { return m == ByEmail })
 }
 
 // factorRequired reports whether u must have a second factor: everybody must, or

@@ -21,8 +21,8 @@ type letter struct {
 	token, code string
 }
 
-// letters returns the mails to an address that wait, newest first.
-func (h *house) letters(to string) (all []letter) {
+// mails returns the mails to an address that wait, newest first.
+func (h *house) mails(to string) (all []letter) {
 	h.t.Helper()
 	var waiting []outbox.Message
 	h.view(func(tx account.Tx) (err error) { waiting, err = tx.Outbox.Waiting(h.t.Context(), 1000); return err })
@@ -42,7 +42,7 @@ func (h *house) letters(to string) (all []letter) {
 // letter returns the newest mail to an address, which must be of that kind.
 func (h *house) letter(to string, k outbox.Kind) letter {
 	h.t.Helper()
-	all := h.letters(to)
+	all := h.mails(to)
 	if len(all) == 0 || all[0].kind != k {
 		h.t.Fatalf("mails to %s: %+v, want %s first", to, all, k)
 	}
@@ -241,11 +241,11 @@ func TestAskingTellsNothing(t *testing.T) {
 			h.must(h.ForgotPassword(t.Context(), who, origin("")))
 			h.must(h.SendLink(t.Context(), who, "", origin("")))
 		}
-		if got := len(h.letters(ann.Email)); got != 4 { // two by address, two by name
+		if got := len(h.mails(ann.Email)); got != 4 { // two by address, two by name
 			t.Errorf("%d mails to ann", got)
 		}
 		for _, to := range []string{unproved.Email, closed.Email, "nobody@example.org", "eve@example.org"} {
-			if got := h.letters(to); len(got) != 0 {
+			if got := h.mails(to); len(got) != 0 {
 				t.Errorf("mails to %s: %+v", to, got)
 			}
 		}
@@ -258,7 +258,7 @@ func TestTooManyMailsForOneNameAreNotSent(t *testing.T) {
 		for range 20 {
 			h.must(h.ForgotPassword(t.Context(), u.Email, origin("")))
 		}
-		if got := len(h.letters(u.Email)); got != 3 {
+		if got := len(h.mails(u.Email)); got != 3 {
 			t.Errorf("%d mails", got)
 		}
 		h.must(h.ResetPassword(t.Context(), h.letter(u.Email, outbox.Reset).byLink(), pass2, origin("")))

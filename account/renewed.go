@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -23,37 +22,44 @@ func renewSession(ctx context.Context, tx Tx, id string) (r Renewed, err error) 
 	if r.Session, err = tx.Sessions.ByID(ctx, id); err == nil {
 		err = tx.Sessions.Rotate(ctx, id, secret.Hash(r.Cookie), r.Session.Position, r.Session.AuthTime)
 	}
-	if errors.Is(err, session.ErrNotFound) {
-		err = ErrNoSession
+	return r, ended(err)
+}
+
+// strengthenSession does the same, and from now on what was shown in it counts, too.
+func strengthenSession(ctx context.Context, tx Tx, sess session.Session, more proof) (r Renewed, err error) {
+	all := proof{AMR: sess.AMR, AAL: sess.AAL}.and(more)
+	r.Cookie = secret.NewToken()
+	err = tx.Sessions.Elevate(ctx, sess.ID, secret.Hash(r.Cookie), sess.Position, more.At, all.AMR, all.AAL)
+	if err == nil {
+		r.Session, err = tx.Sessions.ByID(ctx, sess.ID)
 	}
-	return r, err
+	return r, ended(err)
 }
 
 // ofSession locks the user of p's session, if both may still go on.
 func (s *Service) ofSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (User, error) {
-	if p.Session == "" {
-		return User{}, ErrNoSession
-	}
-	u, err := tx.Users.Lock(ctx, p.Subject)
-	if errors.Is(err, ErrNotFound) {
-		return u, ErrNoSession
-	}
-	if err != nil {
-		return u, err
-	}
-	sess, err := tx.Sessions.ByID(ctx, p.Session)
-	switch {
-	case errors.Is(err, session.ErrNotFound):
-		return u, ErrNoSession
-	case err != nil:
-		return u, err
-	case u.Status != Active || sess.Subject != u.ID || !sess.Alive(now):
-		return u, ErrNoSession
-	}
-	return u, nil
+	u, _, err := s.ownSession(ctx, tx, p, now)
+	return u, err
 }
 
-// name is what a device shows of the account.
+// ownSession locks the user of p's session, if both may still go on.
+func (s *Service) ownSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (u User, sess session.Session, err error) {
+	if p.Session == "" {
+		return u, sess, ErrNoSession
+	}
+	if u, err = tx.Users.Lock(ctx, p.Subject); err != nil {
+		return u, sess, ended(err)
+	}
+	if sess, err = tx.Sessions.ByID(ctx, p.Session); err != nil {
+		return u, sess, ended(err)
+	}
+	if u.Status != Active || sess.Subject != u.ID || !sess.Alive(now) {
+		err = ErrNoSession
+	}
+	return u, sess, err
+}
+
+// name is what a device, or an app, shows of the account.
 func (u *User) name() string {
 	if u.Email != "" {
 		return u.Email

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/audit"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -67,12 +68,13 @@ type Service struct {
 	InvitationLifetime time.Duration // of the link; zero = 7 days
 	TrustLifetime      time.Duration // of trust in a device; zero = 30 days, negative = none is trusted
 
-	ServiceName       string   // no password may be made of it
-	DefaultRoles      []string // of a new member
-	EmailIsName       bool     // people register with an address alone, which they prove first
-	KeepOtherSessions bool     // a password change does not end the other sessions
-	RequireFactor     bool     // everybody needs a second factor
-	RequireFactorOf   []string // roles: who holds one needs a second factor
+	ServiceName       string     // no password may be made of it
+	DefaultRoles      []string   // of a new member
+	EmailIsName       bool       // people register with an address alone, which they prove first
+	KeepOtherSessions bool       // a password change does not end the other sessions
+	FactorKinds       []otp.Kind // what people can set up beside passkeys; nil = whatever there is
+	RequireFactor     bool       // everybody needs a second factor
+	RequireFactorOf   []string   // roles: who holds one needs a second factor
 	Log               *slog.Logger
 }
 

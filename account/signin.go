@@ -116,6 +116,10 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p proof, 
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Actor = u.ID
+	if err := s.stay(ctx, tx, &u, o, p.At); err != nil {
+		return nil, nil, err
+	}
 	sess, cookie := s.Timeouts.New(u.ID, p.At)
 	sess.Org = st.Org
 	sess.AMR, sess.AAL, sess.AuthTime, sess.Position = p.AMR, p.AAL, p.At, p.Position
@@ -134,7 +138,6 @@ func (s *Service) start(ctx context.Context, tx Tx, u User, in SignIn, p proof, 
 	if err := tx.Sessions.Create(ctx, sess); err != nil {
 		return nil, nil, err
 	}
-	o.Actor = u.ID
 	e := o.Entry("user.sign_in", u.ID, p.At)
 	e.Org, e.Detail = sess.Org, map[string]string{"method": p.Way, "amr": strings.Join(p.AMR, " "), "session": sess.ID}
 	out := &SignedIn{

@@ -197,11 +197,6 @@ func (c *Config) check() error {
 	if c.PasswordMin < 0 || c.PasswordMin != 0 && c.PasswordMin < password.MinWithFactor {
 		report("PasswordMin %d is below %d", c.PasswordMin, password.MinWithFactor)
 	}
-	if c.Breaches != "" {
-		if err := outbound.CheckURL(c.Breaches, false); err != nil || !strings.HasSuffix(c.Breaches, "/") {
-			report("Breaches %q must look like https://api.pwnedpasswords.com/range/", c.Breaches)
-		}
-	}
 	ids := map[string]bool{}
 	for _, p := range c.Providers {
 		if _, err := federation.New(p); err != nil {
@@ -211,6 +206,11 @@ func (c *Config) check() error {
 			report("provider %q is there twice", p.ID)
 		}
 		ids[p.ID] = true
+	}
+	if c.Breaches != "" {
+		if err := outbound.CheckURL(c.Breaches, false); err != nil || !strings.HasSuffix(c.Breaches, "/") {
+			report("Breaches %q must look like https://api.pwnedpasswords.com/range/", c.Breaches)
+		}
 	}
 	for _, r := range c.Keys.Resources {
 		if r.Audience == transmitter.Resource(c.issuer(), c.basePath()) && r.Alg == token.HS256 {

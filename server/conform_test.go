@@ -176,6 +176,7 @@ func TestEveryOperationDoesWhatIsDescribed(t *testing.T) {
 		{"sign-in with others", func() { driveSocial(h) }},
 		{"by mail", func() { driveMail(h) }},
 		{"one's own account", func() { driveOwnAccount(h) }},
+		{"second factors", func() { driveFactors(h) }},
 		{"users", func() { driveUsers(boss) }},
 		{"roles", func() { driveRoles(boss) }},
 		{"grants", func() { driveGrants(boss) }},

@@ -45,15 +45,15 @@ func (s *Server) ticketCookie() session.Cookie {
 	return session.Cookie{Name: plainTicketName, Insecure: true}
 }
 
-// deviceCookie says that this browser has been here before, and not who in it.
-func (s *Server) deviceCookie() session.Cookie {
-	return session.Cookie{Name: exchange.DeviceCookie(s.Gate), Insecure: !s.config.secure()}
-}
-
 // mailCookie holds for the pages what somebody has out of a message, or asked one for.
 func (s *Server) mailCookie(name, base string) session.Cookie {
 	if s.config.secure() {
 		return session.Cookie{Name: "__Secure-sallyport-" + name, Path: base}
 	}
 	return session.Cookie{Name: "sallyport-" + name, Path: base, Insecure: true}
+}
+
+// deviceCookie says that this browser has been here before, and not who in it.
+func (s *Server) deviceCookie() session.Cookie {
+	return session.Cookie{Name: exchange.DeviceCookie(s.Gate), Insecure: !s.config.secure()}
 }

@@ -296,7 +296,10 @@ func TestPages(t *testing.T) {
 		}
 		c.do("GET", "/notes").want(200)
 		a = c.do("GET", "/auth/").want(200)
-		if !strings.Contains(a.body, "ann") || !strings.Contains(a.body, "This device") {
+		if !strings.Contains(a.body, "ann") {
+			t.Error(a.body)
+		}
+		if a = c.do("GET", "/auth/sessions").want(200); !strings.Contains(a.body, "This device") {
 			t.Error(a.body)
 		}
 		c.do("POST", "/auth/logout").want(303)

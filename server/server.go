@@ -33,6 +33,7 @@ import (
 	"github.com/sallyport-auth/sallyport/server/devices"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
+	"github.com/sallyport-auth/sallyport/server/factors"
 	"github.com/sallyport-auth/sallyport/server/feed"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
@@ -208,13 +209,12 @@ func (s *Server) ensureRoles(ctx context.Context) error {
 func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring *keyring.Keyring) *account.Service {
 	return &account.Service{
 		Store: c.Store, Follower: follower,
-		Passwords:     &password.Hasher{Params: c.Passwords},
-		Passkeys:      c.party(),
-		TrustLifetime: c.TrustFor,
-		Policy:        password.Policy{MinLength: c.PasswordMin},
-		Breaches:      c.breaches(),
-		Limits:        &limit.SignIn{Key: sealer.Derive("sign-in limits")},
-		Codes:         &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
+		Passwords: &password.Hasher{Params: c.Passwords},
+		Passkeys:  c.party(),
+		Policy:    password.Policy{MinLength: c.PasswordMin},
+		Breaches:  c.breaches(),
+		Limits:    &limit.SignIn{Key: sealer.Derive("sign-in limits")},
+		Codes:     &limit.Tries{Key: sealer.Derive("limits of codes"), Purpose: "codes", Free: 5, InARow: 100},
 
 		MailedCodes: &limit.Tries{Key: sealer.Derive("limits of mailed codes"), Purpose: "mailed codes", Free: 5},
 		Asked:       &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages", Free: 3},
@@ -222,6 +222,7 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		Refreshes:   refreshTokens(sealer),
 		Sign:        ring.Keys().AccessToken,
 		Issuer:      c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
+		TrustLifetime:  c.TrustFor,
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
 		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
@@ -331,9 +332,15 @@ func (s *Server) mount(ctx context.Context) error {
 			Token: s.mailCookie("token", base), Asked: s.mailCookie("asked", base), Ticket: s.mailCookie("registration", base),
 		},
 		withPasskeys,
-		&me.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer},
-		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
+		&me.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Cookie: s.sessionCookie(), Refresh: s.refreshCookie(),
+			Pages: pages, Fresh: s.config.freshFor(), OfferPasskey: withPasskeys.Offer,
+		},
 		s.social(providers, answer, pages),
+		&factors.Handler{
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+		},
+		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&admin.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
@@ -434,6 +441,9 @@ func (s *Server) maintain(ctx context.Context) {
 	for {
 		if err := s.signals.Maintain(ctx); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "looking after event streams failed", "err", err)
+		}
+		if _, err := s.Accounts.DeleteLeaving(ctx, time.Now(), batch); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "deleting accounts whose owners left failed", "err", err)
 		}
 		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "sweeping failed", "err", err)

@@ -20,6 +20,9 @@ const (
 	NewDevice       Kind = "new_device"        // device, address: who signed in from where
 	FactorAdded     Kind = "factor_added"      // factor: its name
 	FactorRemoved   Kind = "factor_removed"    // factor: its name
+	FactorsReset    Kind = "factors_reset"     // an administrator removed all of them
+	RecoveryMade    Kind = "recovery_made"     // new recovery codes
+	RecoveryUsed    Kind = "recovery_used"     // left: how many recovery codes are left
 	DeletionPlanned Kind = "deletion_planned"  // date, link: when the account goes, and where to keep it
 	CodeByEmail     Kind = "code_email"        // code: second factor
 	CodeBySMS       Kind = "code_sms"          // code, host: second factor, as a text message
@@ -28,6 +31,7 @@ const (
 // Kinds are all kinds.
 var Kinds = []Kind{
 	Verify, EmailChange, EmailChanged, Reset, Link, Registered, WasReset, PasswordChanged, Breached, NewDevice, FactorAdded, FactorRemoved,
+	FactorsReset, RecoveryMade, RecoveryUsed,
 	DeletionPlanned, CodeByEmail, CodeBySMS,
 }
 

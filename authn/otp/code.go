@@ -12,13 +12,21 @@ import (
 	"unicode"
 )
 
-// A CodeError says why a text cannot be a code, in words for the person who typed
-// it. It tells nothing of what the right one would be.
-type CodeError struct{ Reason string }
+// A CodeError says why a text cannot be a code, or a number to send one to. It tells
+// nothing of what the right one would be.
+type CodeError struct {
+	Reason string // for programs: "code_letter", "code_length", …
+	Text   string // a sentence for the person who typed it
+	Limit  int    // how many signs it has to have, or may have; 0 = that is not the reason
+}
 
-func (e *CodeError) Error() string { return e.Reason }
+func (e *CodeError) Error() string { return e.Text }
 
-func unlike(format string, args ...any) error { return &CodeError{fmt.Sprintf(format, args...)} }
+func unlike(reason, text string) error { return &CodeError{Reason: reason, Text: text} }
+
+func wrongLength(reason string, limit int, format string, args ...any) error {
+	return &CodeError{reason, fmt.Sprintf(format, args...), limit}
+}
 
 // maxTyped bounds what is looked at; nobody types as much.
 const maxTyped = 128
@@ -28,7 +36,7 @@ const maxTyped = 128
 // with a [CodeError].
 func ParseCode(typed string, digits int) (string, error) {
 	if len(typed) > maxTyped {
-		return "", unlike("This code is too long: it has %d digits.", digits)
+		return "", wrongLength("code_length", digits, "This is too long: the code has %d digits.", digits)
 	}
 	code := make([]byte, 0, digits)
 	for _, r := range typed {
@@ -37,13 +45,13 @@ func ParseCode(typed string, digits int) (string, error) {
 			code = append(code, d)
 		case separates(r):
 		case unicode.IsLetter(r):
-			return "", unlike("This code has digits only; you typed a letter. Is it a recovery code?")
+			return "", unlike("code_letter", "This code has digits only; you typed a letter. Is it a recovery code?")
 		default:
-			return "", unlike("This code has digits only.")
+			return "", unlike("code_digits", "This code has digits only.")
 		}
 	}
 	if len(code) != digits {
-		return "", unlike("This code has %d digits; you typed %d.", digits, len(code))
+		return "", wrongLength("code_length", digits, "This code has %d digits; you typed %d.", digits, len(code))
 	}
 	return string(code), nil
 }

@@ -50,10 +50,10 @@ func TestACodeAsPeopleTypeIt(t *testing.T) {
 			switch {
 			case got != c.want || refused != (c.reason != ""):
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
-			case refused && !strings.Contains(e.Reason, c.reason):
-				t.Errorf("the reason is %q, and does not say %q", e.Reason, c.reason)
-			case refused && strings.Contains(c.typed, "123") && strings.Contains(e.Reason, "123"):
-				t.Errorf("the reason shows the code: %q", e.Reason)
+			case refused && !strings.Contains(e.Text, c.reason):
+				t.Errorf("the reason is %q, and does not say %q", e.Text, c.reason)
+			case refused && strings.Contains(c.typed, "123") && strings.Contains(e.Text, "123"):
+				t.Errorf("the reason shows the code: %q", e.Text)
 			}
 		})
 	}

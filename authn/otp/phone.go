@@ -15,12 +15,12 @@ const (
 // would mean depends on where somebody is. Errors are a [CodeError].
 func ParsePhone(typed string) (string, error) {
 	if len(typed) > maxTyped {
-		return "", unlike("This is too long for a telephone number.")
+		return "", wrongLength("phone_length", maxPhone, "This is too long for a telephone number.")
 	}
 	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(typed, separates), "+")
 	if !ok {
 		if rest, ok = strings.CutPrefix(strings.TrimLeftFunc(typed, separates), "＋"); !ok {
-			return "", unlike("Write the number with its country code, beginning with +, such as +49 30 123456.")
+			return "", unlike("phone_country", "Write the number with its country code, beginning with +, such as +49 30 123456.")
 		}
 	}
 	number := []byte{'+'}
@@ -30,16 +30,16 @@ func ParsePhone(typed string) (string, error) {
 			continue
 		}
 		if !separates(r) && r != '(' && r != ')' && r != '/' {
-			return "", unlike("A telephone number has only digits after the +.")
+			return "", unlike("phone_digits", "A telephone number has only digits after the +.")
 		}
 	}
 	switch digits := len(number) - 1; {
 	case digits < minPhone:
-		return "", unlike("This is too short for a telephone number with its country code.")
+		return "", unlike("phone_short", "This is too short for a telephone number with its country code.")
 	case digits > maxPhone:
-		return "", unlike("A telephone number has at most %d digits; you typed %d.", maxPhone, digits)
+		return "", wrongLength("phone_length", maxPhone, "A telephone number has at most %d digits; you typed %d.", maxPhone, digits)
 	case number[1] == '0':
-		return "", unlike("No country code begins with 0. Write the number as it is dialled from abroad, such as +49 30 123456.")
+		return "", unlike("phone_country", "No country code begins with 0. Write the number as it is dialled from abroad, such as +49 30 123456.")
 	}
 	return string(number), nil
 }

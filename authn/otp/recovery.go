@@ -40,7 +40,7 @@ func NewRecoveryCodes() []string {
 // alone. What cannot be one is a [CodeError].
 func ParseRecoveryCode(typed string) (string, error) {
 	if len(typed) > maxTyped {
-		return "", unlike("This is too long for a recovery code.")
+		return "", wrongLength("recovery_length", recoverySigns, "This is too long for a recovery code.")
 	}
 	code := make([]byte, 0, recoverySigns)
 	for _, r := range typed {
@@ -59,11 +59,11 @@ func ParseRecoveryCode(typed string) (string, error) {
 		case r <= unicode.MaxASCII && strings.IndexByte(crockford, byte(r)) >= 0:
 			code = append(code, byte(r))
 		default:
-			return "", unlike("A recovery code has only the letters A to Z without U, and digits.")
+			return "", unlike("recovery_signs", "A recovery code has only the letters A to Z without U, and digits.")
 		}
 	}
 	if len(code) != recoverySigns {
-		return "", unlike("A recovery code has %d letters and digits; you typed %d.", recoverySigns, len(code))
+		return "", wrongLength("recovery_length", recoverySigns, "A recovery code has %d letters and digits; you typed %d.", recoverySigns, len(code))
 	}
 	return string(code), nil
 }

@@ -10,15 +10,16 @@ type commandLine struct {
 	Serve serve `cmd:"" help:"Run the server."`
 
 	User struct {
-		Add     userAdd       `cmd:"" help:"Create an account."`
-		List    userList      `cmd:"" help:"List accounts."`
-		Show    userShow      `cmd:"" help:"Show one account."`
-		Disable userDisable   `cmd:"" help:"Close an account: everything that it holds stops working at once."`
-		Enable  userEnable    `cmd:"" help:"Open a closed account again."`
-		Delete  userDelete    `cmd:"" help:"Remove an account and everything that it holds."`
-		Reset   userResetLink `cmd:"" name:"reset-link" help:"Make a link by which a user sets a new password; it is shown this once."`
-		Passwd  userPassword  `cmd:"" name:"password" help:"Set a new password: the user is signed out everywhere."`
-		Role    struct {
+		Add          userAdd          `cmd:"" help:"Create an account."`
+		List         userList         `cmd:"" help:"List accounts."`
+		Show         userShow         `cmd:"" help:"Show one account."`
+		Disable      userDisable      `cmd:"" help:"Close an account: everything that it holds stops working at once."`
+		Enable       userEnable       `cmd:"" help:"Open a closed account again."`
+		Delete       userDelete       `cmd:"" help:"Remove an account and everything that it holds."`
+		ResetFactors userResetFactors `cmd:"" name:"reset-factors" help:"Remove the second factors of somebody who has lost them: the user is signed out everywhere."`
+		Reset        userResetLink    `cmd:"" name:"reset-link" help:"Make a link by which a user sets a new password; it is shown this once."`
+		Passwd       userPassword     `cmd:"" name:"password" help:"Set a new password: the user is signed out everywhere."`
+		Role         struct {
 			Add    userRoleAdd    `cmd:"" help:"Give a user a role."`
 			Remove userRoleRemove `cmd:"" help:"Take a role from a user."`
 		} `cmd:"" help:"The roles of a user."`

@@ -155,6 +155,14 @@ func (c *userEnable) Run(ctx context.Context, p *program) error {
 	})
 }
 
+type userResetFactors struct{ who }
+
+func (c *userResetFactors) Run(ctx context.Context, p *program) error {
+	return c.change(ctx, p, "removed the second factors of %s: signed out everywhere, API keys go on", func(in *installation, u account.User) error {
+		return in.Accounts.ResetFactors(ctx, u.ID, origin)
+	})
+}
+
 type userPassword struct {
 	who
 	passwordFlags

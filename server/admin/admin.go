@@ -68,6 +68,7 @@ func (h *Handler) people() []route {
 		{"DELETE", "/users/{id}", "user:delete", h.deleteUser, nil},
 		{"POST", "/users/{id}/disable", "user:disable", h.disableUser, nil},
 		{"POST", "/users/{id}/enable", "user:disable", h.enableUser, nil},
+		{"POST", "/users/{id}/reset-factors", "user:reset", h.resetFactors, nil},
 		{"PUT", "/users/{id}/roles/{role}", "role:assign", h.assign, inQuery},
 		{"DELETE", "/users/{id}/roles/{role}", "role:assign", h.unassign, inQuery},
 		{"GET", "/users/{id}/certificates", "certificate:read", h.certificates, nil},

@@ -101,6 +101,10 @@ func (h *Handler) enableUser(w http.ResponseWriter, r *http.Request) error {
 	return h.toUser(w, r, h.Accounts.Enable)
 }
 
+func (h *Handler) resetFactors(w http.ResponseWriter, r *http.Request) error {
+	return h.toUser(w, r, h.Accounts.ResetFactors)
+}
+
 // toUser does something to the user in the path.
 func (h *Handler) toUser(w http.ResponseWriter, r *http.Request, do func(context.Context, string, account.Origin) error) error {
 	id := r.PathValue("id")

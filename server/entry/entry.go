@@ -94,12 +94,31 @@ type signedIn struct {
 	TokenType    string     `json:"token_type,omitempty"`
 	ExpiresIn    int        `json:"expires_in,omitempty"`
 	RefreshToken string     `json:"refresh_token,omitempty"`
+
+	RecoveryCodes []string `json:"recovery_codes,omitempty"` // with the first factor, this once
 }
 
 // SignedIn answers a finished sign-in with that status: 303 to the next page for a
 // browser, the credentials in the way that the mode asks for otherwise. The session
 // that the browser had until now is ended: a sign-in never goes on with an old one.
 func (a *Answer) SignedIn(w http.ResponseWriter, r *http.Request, out *account.SignedIn, status int) error {
+	return a.answer(w, r, out, status, nil, func(next string) error {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return nil
+	})
+}
+
+// Enrolled answers a sign-in that ended with a new factor, and with recovery codes if
+// it is the first: page shows them to a browser, and leads to the next page.
+func (a *Answer) Enrolled(w http.ResponseWriter, r *http.Request, out *account.SignedIn, codes []string, page func(next string) error) error {
+	if codes == nil {
+		return a.SignedIn(w, r, out, http.StatusOK)
+	}
+	return a.answer(w, r, out, http.StatusOK, codes, page)
+}
+
+func (a *Answer) answer(w http.ResponseWriter, r *http.Request, out *account.SignedIn, status int, codes []string, page func(next string) error) error {
 	if p := sallyport.From(r.Context()); p.Credential == "session" {
 		if err := a.Accounts.SignOut(r.Context(), p, false, exchange.Origin(a.Gate, r)); err != nil {
 			return err
@@ -115,11 +134,9 @@ func (a *Answer) SignedIn(w http.ResponseWriter, r *http.Request, out *account.S
 		a.Ticket.Clear(w)
 	}
 	if a.byPage(r) {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, exchange.ReturnTo(out.ReturnTo, a.Home), http.StatusSeeOther)
-		return nil
+		return page(exchange.ReturnTo(out.ReturnTo, a.Home))
 	}
-	answer := signedIn{Status: "signed_in", User: shown.NewUser(out.User, out.Roles)}
+	answer := signedIn{Status: "signed_in", User: shown.NewUser(out.User, out.Roles), RecoveryCodes: codes}
 	if t := out.Tokens; t != nil {
 		answer.AccessToken, answer.TokenType, answer.ExpiresIn = t.Access, "Bearer", int(t.ExpiresIn/time.Second)
 		answer.RefreshToken = a.HandOut(w, t, out.Mode)

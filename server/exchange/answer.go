@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account/org"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
@@ -85,6 +86,14 @@ func Problem(err error) error {
 	if e, ok := errors.AsType[*password.WeakError](err); ok {
 		return weak(e)
 	}
+	if e, ok := errors.AsType[*otp.CodeError](err); ok {
+		return unlike(e)
+	}
+	if e, ok := errors.AsType[*account.TooSoonError](err); ok {
+		p := retry(http.StatusTooManyRequests, "rate_limited", "A code was sent just now. You can ask for another in "+inWords(e.Wait)+".", e.Wait)
+		p.Extra = map[string]any{"reason": "code_sent"}
+		return p
+	}
 	if e, ok := errors.AsType[*account.LimitError](err); ok {
 		return retry(http.StatusTooManyRequests, "rate_limited", "Too many attempts failed. Wait "+inWords(e.Wait)+", then try again.", e.Wait)
 	}
@@ -107,6 +116,16 @@ func Problem(err error) error {
 		p := sallyport.Unauthenticated("invalid_credentials", "That was not right. Try again.")
 		p.Extra = map[string]any{"reason": "factor"}
 		return p
+	case errors.Is(err, account.ErrUsedCode):
+		p := sallyport.Unauthenticated("invalid_credentials", "This code was used already. Wait for the app to show the next one.")
+		p.Extra = map[string]any{"reason": "code_used"}
+		return p
+	case errors.Is(err, account.ErrWeakSession):
+		return sallyport.Unauthenticated("step_up_required", "Confirm by your second factor first that it is you.")
+	case errors.Is(err, account.ErrNoFactor):
+		return conflict("conflict", "There is no such factor, or nothing was begun. Begin anew.")
+	case errors.Is(err, account.ErrFactorNeeded):
+		return conflict("conflict", "Your account needs a second factor. Set up another one first.")
 	case errors.Is(err, account.ErrMailed):
 		return because("mailed", sallyport.Unauthenticated("invalid_token", "This link or code does not work, or no longer. Ask for a new mail."))
 	case errors.Is(err, account.ErrNotYours):
@@ -116,7 +135,10 @@ func Problem(err error) error {
 	case errors.Is(err, account.ErrLastWayIn):
 		return conflict("last_way_in", "This is the last way to sign in to your account. Set a password or add another one first.")
 	case errors.Is(err, account.ErrLastAdmin):
-		return conflict("conflict", "This is the last administrator. Make somebody else one first.")
+		return &sallyport.Problem{
+			Status: http.StatusConflict, Code: "conflict", Detail: "This is the last administrator. Make somebody else one first.",
+			Extra: map[string]any{"reason": "last_admin"},
+		}
 	case errors.Is(err, account.ErrExceeds):
 		return sallyport.Forbidden("forbidden", "Nobody can give or take more than they hold themselves.")
 	case errors.Is(err, account.ErrOtherAddress):
@@ -151,6 +173,19 @@ func weak(e *password.WeakError) *sallyport.Problem {
 		extra["limit"] = e.Limit
 	}
 	return &sallyport.Problem{Status: http.StatusUnprocessableEntity, Code: "weak_password", Detail: sentence(e.Error()), Extra: extra}
+}
+
+// unlike says why a text cannot be a code, or a telephone number.
+func unlike(e *otp.CodeError) *sallyport.Problem {
+	member := "code"
+	if strings.HasPrefix(e.Reason, "phone_") {
+		member = "phone"
+	}
+	extra := map[string]any{"member": member, "reason": e.Reason}
+	if e.Limit > 0 {
+		extra["limit"] = e.Limit
+	}
+	return &sallyport.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: e.Text, Extra: extra}
 }
 
 // because adds the reason by which a page finds its own words.

@@ -106,6 +106,18 @@ func readForm(body []byte, v any) error {
 	return readJSON(encoded, v)
 }
 
+// A Flag is a bool that a page can send, too: as a ticked box.
+type Flag bool
+
+// UnmarshalJSON reads a bool, or the text of a ticked box.
+func (f *Flag) UnmarshalJSON(b []byte) error {
+	if string(b) == `"true"` {
+		*f = true
+		return nil
+	}
+	return json.Unmarshal(b, (*bool)(f))
+}
+
 func formText(form url.Values) []string {
 	var all []string
 	for name, values := range form {

@@ -91,7 +91,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request) error {
 // leads to another site is what the pages' own policy forbids (form-action).
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, p *federation.Provider, address string) error {
 	w.Header().Set("Refresh", "0; url="+address)
-	return h.Pages.Show(w, r, "leave", struct{ Provider, Address string }{p.Name(), address})
+	return h.Pages.Show(w, r, "depart", struct{ Provider, Address string }{p.Name(), address})
 }
 
 // connect ends what link began, in the session that did.

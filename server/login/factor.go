@@ -79,7 +79,9 @@ func (h *Handler) factorFailed(w http.ResponseWriter, r *http.Request, ticket st
 	if pendingErr != nil {
 		return pendingErr
 	}
-	return h.Pages.Failed(w, r, "factor", err, h.secondStep(p.Methods, m))
+	v := h.secondStep(p.Methods, m)
+	v.Sent = true // or there was nothing to be wrong
+	return h.Pages.Failed(w, r, "factor", err, v)
 }
 
 // factorPage asks for one method, and links to the others.
@@ -94,7 +96,9 @@ func (h *Handler) factorPage(w http.ResponseWriter, r *http.Request) error {
 	if p.Enrol {
 		return h.Pages.Show(w, r, "factor_needed", factorView(p.Methods, "", false))
 	}
-	return h.Pages.Show(w, r, "factor", h.secondStep(p.Methods, account.Method(r.URL.Query().Get("method"))))
+	v := h.secondStep(p.Methods, account.Method(r.URL.Query().Get("method")))
+	v.Sent, v.Again = sent(r)
+	return h.Pages.Show(w, r, "factor", v)
 }
 
 // secondStep is the page of a sign-in, where a device can be trusted.
@@ -118,6 +122,13 @@ func factorView(offered []account.Method, asked account.Method, stepUp bool) web
 		}
 	}
 	return v
+}
+
+// sent reads from the page's address whether a code was sent, and in how many seconds
+// another can be.
+func sent(r *http.Request) (bool, int) {
+	again, err := strconv.ParseUint(r.URL.Query().Get("sent"), 10, 12)
+	return err == nil, int(again)
 }
 
 type stepUpRequest struct {
@@ -157,7 +168,9 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 		if listErr != nil {
 			return exchange.Problem(listErr)
 		}
-		return h.Pages.Failed(w, r, "step_up", err, h.stepUpView(r, ms, in.Method, in.ReturnTo))
+		v := h.stepUpView(r, ms, in.Method, in.ReturnTo)
+		v.Sent = true
+		return h.Pages.Failed(w, r, "step_up", err, v)
 	}
 	if p.Credential == "session" {
 		h.Answer.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
@@ -195,6 +208,7 @@ func (h *Handler) stepUpPage(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) stepUpView(r *http.Request, ms []account.Method, asked account.Method, back string) web.Factor {
 	v := factorView(ms, asked, true)
+	v.Sent, v.Again = sent(r)
 	v.ReturnTo, v.Strong = back, r.URL.Query().Get("acr") != ""
 	return v
 }

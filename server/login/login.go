@@ -181,7 +181,7 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 type signOutRequest struct {
-	Everywhere bool `json:"everywhere"`
+	Everywhere exchange.Flag `json:"everywhere"`
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -189,7 +189,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	if err := h.Accounts.SignOut(r.Context(), sallyport.From(r.Context()), in.Everywhere, exchange.Origin(h.Gate, r)); err != nil {
+	if err := h.Accounts.SignOut(r.Context(), sallyport.From(r.Context()), bool(in.Everywhere), exchange.Origin(h.Gate, r)); err != nil {
 		return exchange.Problem(err)
 	}
 	h.Answer.Session.Clear(w)

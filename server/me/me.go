@@ -1,5 +1,6 @@
 // Package me is what a signed-in person sees and does about their own account:
-// who they are, their sessions, password and API keys.
+// who they are, their profile, password, sessions and API keys, what happened to the
+// account, its export and its deletion.
 package me
 
 import (
@@ -23,6 +24,7 @@ type Handler struct {
 	Accounts *account.Service
 	Policy   *authz.Policy
 	Cookie   session.Cookie
+	Refresh  session.Cookie
 	Pages    *web.Pages
 	Fresh    time.Duration // age that a sign-in may have for sensitive actions
 
@@ -40,15 +42,28 @@ const (
 // Mount registers the routes.
 func (h *Handler) Mount(rt *sallyport.Routes) {
 	own, fresh := sallyport.SignedIn(), sallyport.SignedIn().Fresh(h.Fresh)
-	rt.Func("GET "+h.Base+"/{$}", own, h.page)
+	rt.Func("GET "+h.Base+"/{$}", own, h.home)
 	rt.Func("GET "+h.Base+"/me", own, h.me)
+	rt.Func("GET "+h.Base+"/profile", own, exchange.Within(read, h.profile))
+	rt.Func("POST "+h.Base+"/profile", own, exchange.Within(write, h.changeProfile))
+	rt.Func("GET "+h.Base+"/password", own, h.passwordPage)
+	rt.Func("POST "+h.Base+"/password", own, exchange.Within(write, h.changePassword))
 	rt.Func("GET "+h.Base+"/sessions", own, exchange.Within(read, h.sessions))
 	rt.Func("DELETE "+h.Base+"/sessions", own, exchange.Within(write, h.endOthers))
 	rt.Func("DELETE "+h.Base+"/sessions/{id}", own, exchange.Within(write, h.endSession))
-	rt.Func("POST "+h.Base+"/password", own, exchange.Within(write, h.changePassword))
+	rt.Func("POST "+h.Base+"/sessions/end", own, exchange.Within(write, h.endOthers))
+	rt.Func("POST "+h.Base+"/sessions/{id}/end", own, exchange.Within(write, h.endSession))
 	rt.Func("GET "+h.Base+"/api-keys", own, exchange.Within(read, h.keys))
+	rt.Func("GET "+h.Base+"/api-keys/new", fresh, h.newKeyPage)
 	rt.Func("POST "+h.Base+"/api-keys", fresh, exchange.Within(write, h.createKey))
 	rt.Func("DELETE "+h.Base+"/api-keys/{id}", own, exchange.Within(write, h.revokeKey))
+	rt.Func("POST "+h.Base+"/api-keys/{id}/revoke", own, exchange.Within(write, h.revokeKey))
+	rt.Func("GET "+h.Base+"/activity", own, exchange.Within(read, h.activity))
+	rt.Func("GET "+h.Base+"/data", own, h.dataPage)
+	rt.Func("GET "+h.Base+"/export", fresh, exchange.Within(read, h.export))
+	rt.Func("GET "+h.Base+"/leave", fresh, h.leavePage)
+	rt.Func("POST "+h.Base+"/leave", fresh, exchange.Within(write, h.leave))
+	rt.Func("GET "+h.Base+"/logout", own, h.signOutPage)
 }
 
 type me struct {
@@ -101,132 +116,4 @@ func (h *Handler) user(ctx context.Context, p *sallyport.Principal) (*shown.User
 	}
 	user := shown.NewUser(u, p.Roles)
 	return &user, nil
-}
-
-func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
-	p := sallyport.From(r.Context())
-	all, err := h.Accounts.Sessions(r.Context(), p.Subject)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	out := exchange.List[shown.OwnSession]{Items: make([]shown.OwnSession, 0, len(all))}
-	for _, s := range all {
-		out.Items = append(out.Items, shown.NewOwnSession(s, p.Session))
-	}
-	return exchange.JSON(w, http.StatusOK, out)
-}
-
-func (h *Handler) endSession(w http.ResponseWriter, r *http.Request) error {
-	p := sallyport.From(r.Context())
-	err := h.Accounts.EndSession(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	return exchange.Done(w)
-}
-
-func (h *Handler) endOthers(w http.ResponseWriter, r *http.Request) error {
-	p := sallyport.From(r.Context())
-	if err := h.Accounts.EndOtherSessions(r.Context(), p.Subject, p.Session, exchange.Origin(h.Gate, r)); err != nil {
-		return exchange.Problem(err)
-	}
-	return exchange.Done(w)
-}
-
-type passwordRequest struct {
-	Current string `json:"current_password"`
-	New     string `json:"new_password"`
-}
-
-func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
-	var in passwordRequest
-	if err := exchange.Read(w, r, &in); err != nil {
-		return err
-	}
-	p := sallyport.From(r.Context())
-	sess, cookie, err := h.Accounts.ChangePassword(r.Context(), p, in.Current, in.New, exchange.Origin(h.Gate, r))
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	if p.Credential == "session" {
-		h.Cookie.Set(w, cookie, sess.ExpiresAt)
-	}
-	return exchange.Done(w)
-}
-
-func (h *Handler) keys(w http.ResponseWriter, r *http.Request) error {
-	keys, err := h.Accounts.Keys(r.Context(), sallyport.From(r.Context()).Subject)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	out := exchange.List[shown.APIKey]{Items: make([]shown.APIKey, 0, len(keys))}
-	for _, k := range keys {
-		out.Items = append(out.Items, shown.NewAPIKey(k, ""))
-	}
-	return exchange.JSON(w, http.StatusOK, out)
-}
-
-type keyRequest struct {
-	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes"`
-	ExpiresAt *time.Time `json:"expires_at"`
-}
-
-func (h *Handler) createKey(w http.ResponseWriter, r *http.Request) error {
-	var in keyRequest
-	if err := exchange.Read(w, r, &in); err != nil {
-		return err
-	}
-	p := sallyport.From(r.Context())
-	if !authz.ScopeCovers(p.Scopes, in.Scopes) {
-		return sallyport.Forbidden("forbidden", "A key cannot reach further than the credential that makes it.")
-	}
-	want := account.NewKey{Name: in.Name, Org: p.Org, Scopes: in.Scopes} // it acts where its owner acts now
-	if in.ExpiresAt != nil {
-		want.ExpiresAt = *in.ExpiresAt
-	}
-	k, plain, err := h.Accounts.CreateKey(r.Context(), p.Subject, want, exchange.Origin(h.Gate, r))
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	return exchange.JSON(w, http.StatusCreated, shown.NewAPIKey(k, plain))
-}
-
-func (h *Handler) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	p := sallyport.From(r.Context())
-	err := h.Accounts.RevokeKey(r.Context(), r.PathValue("id"), p.Subject, exchange.Origin(h.Gate, r))
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	return exchange.Done(w)
-}
-
-func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
-	p := sallyport.From(r.Context())
-	u, err := h.Accounts.User(r.Context(), p.Subject)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	sessions, err := h.Accounts.Sessions(r.Context(), p.Subject)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	memberships, err := h.Accounts.Memberships(r.Context(), p.Subject)
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	page := web.Account{Username: u.Username, Email: u.Email, Roles: p.Roles}
-	if page.OfferPasskey, err = h.OfferPasskey(r); err != nil {
-		return exchange.Problem(err)
-	}
-	for _, m := range memberships {
-		o := m.Organization
-		page.Organizations = append(page.Organizations, web.Organization{ID: o.ID, Name: o.Name, Current: o.ID == p.Org})
-	}
-	for _, s := range sessions {
-		page.Sessions = append(page.Sessions, web.Session{
-			Device: shown.Device(s.UserAgent), Address: s.Address, LastSeen: s.LastSeenAt, Current: s.ID == p.Session,
-		})
-	}
-	return h.Pages.Show(w, r, "account", page)
 }

@@ -40,6 +40,13 @@ func (h *Handler) organizations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return exchange.Problem(err)
 	}
+	if sallyport.Navigation(r) {
+		lines := make([]web.Organization, 0, len(all))
+		for _, m := range all {
+			lines = append(lines, web.Organization{ID: m.Organization.ID, Name: m.Organization.Name, Current: m.Organization.ID == p.Org})
+		}
+		return h.Pages.Show(w, r, "organizations", lines)
+	}
 	out := exchange.List[shown.Membership]{Items: make([]shown.Membership, 0, len(all))}
 	for _, m := range all {
 		out.Items = append(out.Items, shown.NewMembership(m, p.Org))

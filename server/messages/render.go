@@ -91,6 +91,9 @@ func (r *Renderer) pairs(s web.Speech, l outbox.Letter, at time.Time) []any {
 		if date, err := time.Parse(time.RFC3339, value); err == nil && name == "date" {
 			value = s.Date(date)
 		}
+		if word := "mail.factor_" + value; name == "factor" && s.Has(word) { // the rest have names that their owners gave them
+			value = s.Say(word)
+		}
 		pairs = append(pairs, name, clean(value))
 	}
 	return pairs
@@ -138,6 +141,8 @@ func (r *Renderer) Sample(k outbox.Kind, locale, base string) outbox.Letter {
 		data["device"], data["address"] = "Firefox on Linux", "192.0.2.7"
 	case outbox.FactorAdded, outbox.FactorRemoved:
 		data["factor"] = "Ann's phone"
+	case outbox.RecoveryUsed:
+		data["left"] = "9"
 	case outbox.DeletionPlanned:
 		data["link"], data["date"] = base+"/", time.Now().AddDate(0, 0, 30).Format(time.RFC3339)
 	case outbox.CodeByEmail, outbox.CodeBySMS:

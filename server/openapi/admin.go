@@ -43,6 +43,12 @@ var users = group{
 			refuses: []refusal{notFound, conflict},
 		},
 		{
+			route: "POST {base}/admin/api/users/{id}/reset-factors", id: "resetFactors", summary: "Remove a user's second factors",
+			says:    "For somebody who has lost them. All their sign-ins end, and they are told by mail; API keys go on.",
+			answers: []answer{done("They sign in by their password alone, or set up a factor if one is asked of them.")},
+			refuses: []refusal{notFound},
+		},
+		{
 			route: "POST {base}/admin/api/users/{id}/enable", id: "enableUser", summary: "Enable a user",
 			says:    "What disabling ended stays ended: they sign in anew.",
 			answers: []answer{done("They can sign in again.")},

@@ -256,13 +256,24 @@ func (o *operation) parameters(path string) []given {
 	for _, m := range inPath.FindAllStringSubmatch(path, -1) {
 		all = append(all, given{m[1], "path", pathParameters[m[1]], true, text})
 	}
-	for _, p := range o.query {
+	for _, p := range append(o.query, o.ofPage()...) {
 		all = append(all, p.in("query"))
 	}
 	for _, p := range o.headers {
 		all = append(all, p.in("header"))
 	}
 	return all
+}
+
+// ofPage are the parameters that every page knows.
+func (o *operation) ofPage() []parameter {
+	if !slices.ContainsFunc(o.answers, func(a answer) bool { return a.page || a.kind == "text/html" }) {
+		return nil
+	}
+	return []parameter{
+		optional("ui_locales", text.says("Languages for the page, the most wanted first; kept from then on.")),
+		optional("done", text.says("What was just done, for the page to say.")),
+	}
 }
 
 func (p parameter) in(place string) given {

@@ -18,7 +18,7 @@ var ownAccount = group{
 		},
 		{
 			route: "GET {base}/sessions", id: "ownSessions", summary: "List your sessions", scope: "account:read",
-			answers: []answer{shows(200, pageOf(ref("OwnSession")), "The sessions.")},
+			answers: []answer{shows(200, pageOf(ref("OwnSession")), "The sessions.").orPage()},
 		},
 		{
 			route: "DELETE {base}/sessions", id: "endOtherSessions", summary: "End all your other sessions", scope: "account:write",
@@ -46,7 +46,46 @@ var ownAccount = group{
 			refuses: []refusal{notFound},
 		},
 		{
-			route: "POST {base}/password", id: "changePassword", summary: "Change your password", scope: "account:write",
+			route: "POST {base}/sessions/end", id: "endOtherSessionsByForm", summary: "End all your other sessions, from a page", scope: "account:write", form: true,
+			body:    read(body()),
+			answers: []answer{done("They have ended.")},
+		},
+		{
+			route: "POST {base}/sessions/{id}/end", id: "endOwnSessionByForm", summary: "End one of your sessions, from a page", scope: "account:write", form: true,
+			body:    read(body()),
+			answers: []answer{done("It has ended.")},
+			refuses: []refusal{notFound},
+		},
+		{
+			route: "GET {base}/profile", id: "profile", summary: "What you say of yourself", scope: "account:read",
+			answers: []answer{shows(200, ref("Profile"), "The profile.").orPage()},
+		},
+		{
+			route: "POST {base}/profile", id: "changeProfile", summary: "Change what you say of yourself", scope: "account:write", form: true,
+			says:    "What is left out becomes empty.",
+			body:    read(body(may("display_name", text), may("locale", text.says("Language, such as `de`. Empty: what the browser asks for.")))),
+			answers: []answer{done("It is changed.")},
+		},
+		{
+			route: "GET {base}/activity", id: "activity", summary: "What happened to your account", scope: "account:read",
+			says:    "What was done to the account and what you did, newest first. Of others who acted it says neither who nor where.",
+			query:   paging,
+			answers: []answer{shows(200, pageOf(ref("Event")), "One page.").orPage()},
+		},
+		{
+			route: "GET {base}/export", id: "exportAccount", summary: "Everything that is kept of you", scope: "account:read",
+			says:    "Without what is secret: no password, no key. It is a file to download.",
+			answers: []answer{shows(200, free, "Your data.").with("Content-Disposition", "The name of the file.")},
+		},
+		{
+			route: "POST {base}/leave", id: "leaveAccount", summary: "Delete your account, after a time to think", scope: "account:write", form: true,
+			says:    "All sessions, tokens and API keys end at once. The account is deleted 14 days later, unless somebody signs in to it before.",
+			body:    read(body()),
+			answers: []answer{shows(200, object(must("delete_at", moment)), "It will be deleted then.").with("Set-Cookie", "The session is over.")},
+			refuses: []refusal{conflict},
+		},
+		{
+			route: "POST {base}/password", id: "changePassword", summary: "Change your password", scope: "account:write", form: true,
 			says:    "The other sessions end, unless the server is set to keep them. A session goes on with a new cookie.",
 			body:    read(body(must("current_password", secret), must("new_password", secret))),
 			answers: []answer{done("It is changed.")},
@@ -54,17 +93,24 @@ var ownAccount = group{
 		},
 		{
 			route: "GET {base}/api-keys", id: "apiKeys", summary: "List your API keys", scope: "account:read",
-			answers: []answer{shows(200, pageOf(ref("APIKey")), "The keys, without what is secret of them.")},
+			answers: []answer{shows(200, pageOf(ref("APIKey")), "The keys, without what is secret of them.").orPage()},
 		},
 		{
-			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write",
+			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write", form: true,
+			says: "A page sends `scopes` as one text with spaces between them, and `days` instead of `expires_at`; it is shown the key.",
 			body: read(body(
 				must("name", text),
 				must("scopes", listOf(ref("Permission")).some().says("No further than the credential that makes the key.")),
 				may("expires_at", moment.orNull().says("Left out or null: never.")),
 			)),
-			answers: []answer{shows(201, ref("APIKey"), "The new key. `key` is shown this once.")},
+			answers: []answer{shows(201, ref("APIKey"), "The new key. `key` is shown this once."), page("To a form: the new key, this once.")},
 			refuses: []refusal{forbidden},
+		},
+		{
+			route: "POST {base}/api-keys/{id}/revoke", id: "revokeAPIKeyByForm", summary: "Revoke one of your API keys, from a page", scope: "account:write", form: true,
+			body:    read(body()),
+			answers: []answer{done("It is dead.")},
+			refuses: []refusal{notFound},
 		},
 		{
 			route: "DELETE {base}/api-keys/{id}", id: "revokeAPIKey", summary: "Revoke one of your API keys", scope: "account:write",
@@ -99,6 +145,16 @@ var ownAccount = group{
 			must("last_seen_at", moment),
 			must("expires_at", moment),
 			must("current", boolean.says("This request came by it.")),
+		)},
+		{"Profile", object(must("display_name", text), must("locale", text))},
+		{"Event", object(
+			must("id", text),
+			must("at", moment),
+			must("action", text.says("Such as `user.sign_in`.")),
+			must("by", oneOf("you", "anonymous", "system", "other")),
+			must("outcome", oneOf("success", "failure")),
+			may("address", text.says("Of whoever it was, unless it is somebody else who had signed in.")),
+			may("detail", schema{Type: "object", Others: text}.says("Small facts.")),
 		)},
 		{"KnownDevice", object(
 			must("id", text),

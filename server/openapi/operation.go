@@ -110,6 +110,7 @@ func split(pattern string) (method, path string) {
 // pathParameters says what the names in curly brackets stand for.
 var pathParameters = map[string]string{
 	"id":      "Of the one that is meant, as lists show it.",
+	"channel": "`email` or `sms`.",
 	"role":    "Name of the role.",
 	"name":    "Name of the role.",
 	"org":     "Id of the organization.",

@@ -112,7 +112,7 @@ var memberships = group{
 	operations: []operation{
 		{
 			route: "GET {base}/organizations", id: "ownOrganizations", summary: "List your organizations", scope: "account:read",
-			answers: []answer{shows(200, pageOf(ref("Membership")), "All of them.")},
+			answers: []answer{shows(200, pageOf(ref("Membership")), "All of them.").orPage()},
 		},
 		{
 			route: "DELETE {base}/organizations/{org}", id: "leaveOrganization", summary: "Leave an organization", scope: "account:write",

@@ -16,7 +16,7 @@ var pages = group{
 		},
 		{
 			route: "GET {base}/mfa", id: "secondFactorPage", summary: "Page for the second step of a sign-in",
-			query:   []parameter{optional("method", text.says("Way to do it."))},
+			query:   []parameter{optional("method", text.says("Way to do it.")), codeSent},
 			answers: []answer{page("The page.")},
 			refuses: []refusal{invalidToken},
 		},
@@ -24,7 +24,7 @@ var pages = group{
 			route: "GET {base}/step-up", id: "stepUpPage", summary: "Page to confirm who you are",
 			query: []parameter{
 				optional("return_to", text.says("Path to go on with.")),
-				optional("method", text.says("Way to do it.")),
+				optional("method", text.says("Way to do it.")), codeSent,
 				optional("acr", text.says("Level that is asked for.")),
 			},
 			answers: []answer{page("The page.")},
@@ -36,6 +36,26 @@ var pages = group{
 		},
 		{
 			route: "GET {base}/{$}", id: "accountPage", summary: "Your account",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/password", id: "passwordPage", summary: "Page to change your password",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/api-keys/new", id: "newKeyPage", summary: "Page to make an API key",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/data", id: "dataPage", summary: "Page of your data",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/leave", id: "leavePage", summary: "Page to delete your account",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/logout", id: "signOutPage", summary: "Page to sign out",
 			answers: []answer{page("The page.")},
 		},
 		{
@@ -86,3 +106,5 @@ var running = group{
 		},
 	},
 }
+
+var codeSent = optional("sent", text.says("A code was sent; in how many seconds another can be."))

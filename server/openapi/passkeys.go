@@ -37,7 +37,6 @@ var passkeys = group{
 		},
 		{
 			route: "GET {base}/passkeys", id: "passkeys", summary: "List your passkeys", scope: "account:read",
-			query:   []parameter{optional("done", text.says("Of a page: what to say was done."))},
 			answers: []answer{shows(200, pageOf(ref("Passkey")), "The passkeys.").orPage()},
 		},
 		{

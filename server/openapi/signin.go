@@ -125,7 +125,7 @@ var problem = func() schema {
 		may("decision_id", text.says("Names the decision of the policy.")),
 		may("scope", text.says("What the credential's scope lacks.")),
 		may("member", text.says("The member of the request that cannot be accepted.")),
-		may("reason", oneOf("too_short", "too_long", "common", "context", "invalid", "mailed", "not_yours").says("Why a password is weak, or what else the matter is.")),
+		may("reason", text.says("Why a password is weak (`too_short`, `too_long`, `common`, `context`, `invalid`), or a code refused (`code_letter`, `code_used`, …).")),
 		may("errors", listOf(ref("PolicyMistake")).says("Everything that is wrong with a policy.")),
 	)
 	s.Others = true

@@ -1,8 +1,6 @@
 package web
 
-import (
-	"strings"
-)
+import "strings"
 
 // accountPages are the pages of an account, in the order in which its side lists them.
 // One that is not mounted is left out. Such a page says
@@ -22,13 +20,14 @@ var accountPages = []struct{ path, key string }{
 	{"/devices", "account.nav_devices"},
 	{"/api-keys", "account.nav_keys"},
 	{"/activity", "account.nav_activity"},
+	{"/organizations", "account.nav_organizations"},
 	{"/data", "account.nav_data"},
 }
 
 // An accountPage is one line of the side.
 type accountPage struct {
-	Href, Name string
-	Current    bool
+	Href, Name, About string
+	Current           bool
 }
 
 // AccountPages lists the pages of an account that there are.
@@ -40,7 +39,7 @@ func (v *view) AccountPages() []accountPage {
 		}
 		href := v.Base() + strings.TrimSuffix(page.path, "{$}")
 		at := v.request.URL.Path
-		all = append(all, accountPage{href, v.T(page.key), at == href || href != v.Base()+"/" && strings.HasPrefix(at, href+"/")})
+		all = append(all, accountPage{href, v.T(page.key), v.T(strings.Replace(page.key, "nav_", "about_", 1)), at == href || href != v.Base()+"/" && strings.HasPrefix(at, href+"/")})
 	}
 	return all
 }
@@ -57,3 +56,25 @@ func (p *Pages) mounted(pattern string) bool {
 	}
 	return false
 }
+
+// Device names a browser and its system in the words of the page.
+func (v *view) Device(browser, system string) string {
+	switch {
+	case browser == "":
+		return v.T("account.device_unknown")
+	case system == "":
+		return browser
+	}
+	return v.T("account.device", "browser", browser, "system", system)
+}
+
+// Action says what an entry of the audit log means.
+func (v *view) Action(action string) string {
+	if key := "activity.action_" + strings.ReplaceAll(action, ".", "_"); v.locale.has(key) {
+		return v.T(key)
+	}
+	return v.T("activity.action_other", "action", action)
+}
+
+// Days are the lives of an API key that the page offers, "" = until it is revoked.
+func (v *view) Days() []string { return []string{"7", "30", "90", "365", ""} }

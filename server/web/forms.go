@@ -16,31 +16,11 @@ type Form struct {
 	EmailIsName    bool            // people register with an address alone
 }
 
-// An Account is what the account page shows.
-type Account struct {
-	Username string
-	Email    string
-	Roles    []string
-	Sessions []Session
-
-	Organizations []Organization // that the person is a member of
-
-	OfferPasskey bool // a first one, where the browser can make one
-}
-
-// An Organization is one line of the account page.
+// An Organization is one line of the page of organizations.
 type Organization struct {
 	ID      string
 	Name    string
 	Current bool // the session acts in it
-}
-
-// A Session is one line of the account page.
-type Session struct {
-	Device   string
-	Address  string
-	LastSeen time.Time
-	Current  bool
 }
 
 // An Invitation is what the page of an invitation shows.
@@ -58,8 +38,16 @@ type Factor struct {
 	StepUp   bool     // it confirms within a session
 	Strong   bool     // a stronger sign-in is asked for, not a fresher one
 	ReturnTo string   // of a step-up; a ticket knows where it leads
+	Sent     bool     // of a code in a message: one is on its way
+	Again    int      // seconds until another can be asked for
 	TrustFor string   // days for which the device can be trusted; "" = it cannot
 }
+
+// All are the methods in the order to offer them.
+func (f Factor) All() []string { return append([]string{f.Method}, f.Others...) }
+
+// ByMessage reports whether the code that is asked for comes in a message.
+func (f Factor) ByMessage() bool { return f.Method == "email" || f.Method == "sms" }
 
 // Mailed is what the pages show to which the links of messages lead, and those that
 // ask for a message.

@@ -1,0 +1,1 @@
+for(let e of document.querySelectorAll("form.resend")){let t=e.querySelector("button"),o=e.querySelector("[role=status]"),r=Number(e.dataset.wait??0);!t||!o||!(r>0)||(t.disabled=!0,setTimeout(()=>{t.disabled=!1,o.remove()},r*1e3))}
