@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
-	"github.com/sallyport-auth/sallyport/account/device"
+	devices "github.com/sallyport-auth/sallyport/account/device"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
 )
@@ -36,7 +36,7 @@ func TestADeviceIsKnownFromItsSecondSignInOn(t *testing.T) {
 		ann, bob := n.member().User, n.member().User
 		first, err := n.browser(ann, pass, "")
 		n.must(err)
-		if device.Hash(first.Device) == nil {
+		if devices.Hash(first.Device) == nil {
 			t.Fatalf("the cookie is %q", first.Device)
 		}
 		second, err := n.browser(ann, pass, first.Device)
@@ -73,9 +73,9 @@ func TestADeviceIsKnownFromItsSecondSignInOn(t *testing.T) {
 		}
 
 		id := n.devices(bob, other.Device)[0].ID
-		n.wants(n.ForgetDevice(t.Context(), ann.ID, id, origin("")), device.ErrNotFound, "another's device")
+		n.wants(n.ForgetDevice(t.Context(), ann.ID, id, origin("")), devices.ErrNotFound, "another's device")
 		n.must(n.ForgetDevice(t.Context(), bob.ID, id, origin("")))
-		n.wants(n.ForgetDevice(t.Context(), bob.ID, id, origin("")), device.ErrNotFound, "again")
+		n.wants(n.ForgetDevice(t.Context(), bob.ID, id, origin("")), devices.ErrNotFound, "again")
 	})
 }
 

@@ -32,7 +32,6 @@ import (
 type description struct {
 	h        *house
 	document func() *conform.Document
-
 }
 
 // given are the answers that any test of this package has got, such as

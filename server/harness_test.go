@@ -288,3 +288,13 @@ func mustURL(s string) *url.URL {
 	}
 	return u
 }
+
+// cookieLine is the Set-Cookie of that name, "" if there is none.
+func (a *answer) cookieLine(name string) string {
+	for _, line := range a.header["Set-Cookie"] {
+		if strings.HasPrefix(line, name+"=") {
+			return line
+		}
+	}
+	return ""
+}
