@@ -160,7 +160,7 @@ for module in . $(nested); do
 done
 check staticcheck go tool staticcheck ./...
 check govulncheck vulnerabilities
-check 'npm ci e2e' in_module e2e npm ci --silent
+check 'npm install e2e' in_module e2e npm install --no-save --silent
 check 'scripts of pages' in_module e2e npm run --silent check
 
 # --- tests
