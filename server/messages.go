@@ -22,6 +22,7 @@ func (c *Config) carried() (mail, sms bool) { return c.Mail.URL != "", c.SMS.URL
 func (c *Config) checkMessages() error {
 	var errs []error
 	if err := c.Mail.Check(); err != nil {
+		//lint:ignore ST1005 it begins with a name
 		errs = append(errs, fmt.Errorf("Mail: %w", err))
 	}
 	if err := c.SMS.Check(); err != nil {

@@ -210,6 +210,7 @@ func readEnvoy(_ http.Header, value string) (leaf *x509.Certificate, between []*
 		case err != nil:
 			return nil, nil, err
 		case len(all) > 1 || leaf != nil && !leaf.Equal(all[0]):
+			//lint:ignore ST1005 it begins with a name
 			return nil, nil, errors.New("Cert and Chain are of different certificates")
 		}
 		leaf = all[0]
@@ -218,6 +219,7 @@ func readEnvoy(_ http.Header, value string) (leaf *x509.Certificate, between []*
 		return nil, nil, errors.New("it has neither Cert nor Chain")
 	}
 	if hash, there := pairs["hash"]; there && !strings.EqualFold(hash, fingerprint(leaf)) {
+		//lint:ignore ST1005 it begins with a name
 		return nil, nil, errors.New("Hash is that of another certificate")
 	}
 	return leaf, between, nil

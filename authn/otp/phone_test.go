@@ -72,6 +72,6 @@ func FuzzParsePhone(f *testing.F) {
 		if again, err := otp.ParsePhone(number); again != number || err != nil {
 			t.Errorf("%q is read as %q, %v", number, again, err)
 		}
-		otp.HintPhone(number)
+		_ = otp.HintPhone(number)
 	})
 }
