@@ -11,7 +11,6 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/audit"
-	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
@@ -287,11 +286,10 @@ func (s *Service) Identities(ctx context.Context, user string) (all []Identity, 
 // Connect lets p's subject sign in by the identity from now on. The session goes on
 // under a new cookie. Errors: [ErrConnected] if it is somebody else's, or if the user
 // has another one of that provider; [ErrNoSession].
-func (s *Service) Connect(ctx context.Context, p *sallyport.Principal, who Elsewhere, o Origin) (sess session.Session, cookie string, err error) {
+func (s *Service) Connect(ctx context.Context, p *sallyport.Principal, who Elsewhere, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		var u User
-		u, sess, err = s.connecting(ctx, tx, p, now)
+		u, _, err := s.ownSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}
@@ -305,19 +303,18 @@ func (s *Service) Connect(ctx context.Context, p *sallyport.Principal, who Elsew
 		if err := s.connect(ctx, tx, u, who, o, now); err != nil {
 			return pos, err
 		}
-		cookie, pos, err = s.identityChanged(ctx, tx, sess, u, who.Provider, ssf.Create, o, now)
+		r, pos, err = s.identityChanged(ctx, tx, p, u, who.Provider, ssf.Create, o, now)
 		return pos, err
 	})
-	return sess, cookie, err
+	return r, err
 }
 
 // Disconnect ends that p's subject can sign in by a provider. The session goes on under
 // a new cookie. Errors: [ErrNotConnected], [ErrLastWayIn], [ErrNoSession].
-func (s *Service) Disconnect(ctx context.Context, p *sallyport.Principal, provider string, o Origin) (sess session.Session, cookie string, err error) {
+func (s *Service) Disconnect(ctx context.Context, p *sallyport.Principal, provider string, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		var u User
-		u, sess, err = s.connecting(ctx, tx, p, now)
+		u, _, err := s.ownSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}
@@ -345,45 +342,27 @@ func (s *Service) Disconnect(ctx context.Context, p *sallyport.Principal, provid
 		if err := s.keepsWayIn(ctx, tx, u); err != nil {
 			return pos, err
 		}
-		cookie, pos, err = s.identityChanged(ctx, tx, sess, u, provider, ssf.Revoke, o, now)
+		r, pos, err = s.identityChanged(ctx, tx, p, u, provider, ssf.Revoke, o, now)
 		return pos, err
 	})
-	return sess, cookie, err
+	return r, err
 }
 
 // identityChanged tells the owner of an identity that came or went, ends what could go
 // on with it, and gives the session a new cookie.
-func (s *Service) identityChanged(ctx context.Context, tx Tx, sess session.Session, u User, provider string, c ssf.Change, o Origin, now time.Time) (cookie string, pos revoke.Position, err error) {
+func (s *Service) identityChanged(ctx context.Context, tx Tx, p *sallyport.Principal, u User, provider string, c ssf.Change, o Origin, now time.Time) (r Renewed, pos revoke.Position, err error) {
 	told, reason := outbox.FactorAdded, "sign-in connected"
 	if c == ssf.Revoke {
 		told, reason = outbox.FactorRemoved, "sign-in disconnected"
 	}
 	if err := s.notify(ctx, tx, u, told, map[string]string{"factor": "federated", "name": provider}); err != nil {
-		return cookie, pos, err
+		return r, pos, err
 	}
-	cookie = secret.NewToken()
-	if err := tx.Sessions.Rotate(ctx, sess.ID, secret.Hash(cookie), sess.Position, sess.AuthTime); err != nil {
-		return cookie, pos, err
+	if r, err = renewSession(ctx, tx, p.Session); err != nil {
+		return r, pos, err
 	}
 	about := o.about(u.ID, reason)
 	about.Change, about.Credential, about.Name = c, ssf.Federated, provider
-	pos, err = appendTold(ctx, tx, about, s.notice(revoke.Session, sess.ID, now))
-	return cookie, pos, err
-}
-
-// connecting locks the user of p's session, if both may still go on.
-func (s *Service) connecting(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (u User, sess session.Session, err error) {
-	if p.Session == "" {
-		return u, sess, ErrNoSession
-	}
-	if u, err = tx.Users.Lock(ctx, p.Subject); err != nil {
-		return u, sess, ended(err)
-	}
-	if sess, err = tx.Sessions.ByID(ctx, p.Session); err != nil {
-		return u, sess, ended(err)
-	}
-	if u.Status != Active || sess.Subject != u.ID || !sess.Alive(now) {
-		err = ErrNoSession
-	}
-	return u, sess, err
+	pos, err = appendTold(ctx, tx, about, s.notice(revoke.Session, p.Session, now))
+	return r, pos, err
 }

@@ -193,7 +193,7 @@ func (s *Service) enrolled(ctx context.Context, e Enroller, kind otp.Kind, o Ori
 			ends, err = s.endsWith(ctx, tx, e.Ticket, kind, now, o)
 		} else {
 			told = s.notice(revoke.Session, e.Principal.Session, now)
-			done.Renewed, err = s.strengthen(ctx, tx, e.Principal, kind, now)
+			done.Renewed, err = strengthen(ctx, tx, e.Principal, kind, now)
 		}
 		if err != nil {
 			return pos, err
@@ -222,8 +222,8 @@ func (s *Service) endsWith(ctx context.Context, tx Tx, value string, kind otp.Ki
 }
 
 // strengthen lets p's session go on under a new cookie, and count what was shown.
-func (s *Service) strengthen(ctx context.Context, tx Tx, p *sallyport.Principal, kind otp.Kind, now time.Time) (Renewed, error) {
-	_, sess, err := s.ownSession(ctx, tx, p, now)
+func strengthen(ctx context.Context, tx Tx, p *sallyport.Principal, kind otp.Kind, now time.Time) (Renewed, error) {
+	sess, err := liveSession(ctx, tx, p, now) // enroller holds its user's row
 	if err != nil {
 		return Renewed{}, err
 	}

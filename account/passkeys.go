@@ -78,7 +78,7 @@ func (s *Service) BeginPasskey(ctx context.Context, p *sallyport.Principal) (o p
 	}
 	now := present()
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		u, err := s.ofSession(ctx, tx, p, now)
+		u, _, err := s.ownSession(ctx, tx, p, now)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (s *Service) AddPasskey(ctx context.Context, p *sallyport.Principal, name s
 
 // keepPasskey writes a new passkey, and everything that goes with it.
 func (s *Service) keepPasskey(ctx context.Context, tx Tx, p *sallyport.Principal, k *passkey.Passkey, o Origin) (r Renewed, pos revoke.Position, err error) {
-	u, err := s.ofSession(ctx, tx, p, k.CreatedAt)
+	u, _, err := s.ownSession(ctx, tx, p, k.CreatedAt)
 	if err != nil {
 		return r, pos, err
 	}
@@ -242,7 +242,7 @@ func ownPasskey(ctx context.Context, tx Tx, user, id string) (passkey.Passkey, e
 func (s *Service) RemovePasskey(ctx context.Context, p *sallyport.Principal, id string, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		u, err := s.ofSession(ctx, tx, p, now)
+		u, _, err := s.ownSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}

@@ -201,7 +201,7 @@ func (s *Service) PasskeyFactor(ctx context.Context, ticket string) (passkey.Req
 func (s *Service) PasskeyStepUp(ctx context.Context, p *sallyport.Principal) (passkey.RequestOptions, error) {
 	now := present()
 	return s.ownRequest(ctx, func(tx Tx) (user, target string, err error) {
-		u, err := s.ofSession(ctx, tx, p, now)
+		u, _, err := s.ownSession(ctx, tx, p, now)
 		return u.ID, "", err
 	}, now)
 }

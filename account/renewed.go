@@ -36,12 +36,6 @@ func strengthenSession(ctx context.Context, tx Tx, sess session.Session, more pr
 	return r, ended(err)
 }
 
-// ofSession locks the user of p's session, if both may still go on.
-func (s *Service) ofSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (User, error) {
-	u, _, err := s.ownSession(ctx, tx, p, now)
-	return u, err
-}
-
 // ownSession locks the user of p's session, if both may still go on.
 func (s *Service) ownSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (u User, sess session.Session, err error) {
 	if p.Session == "" {
@@ -50,13 +44,20 @@ func (s *Service) ownSession(ctx context.Context, tx Tx, p *sallyport.Principal,
 	if u, err = tx.Users.Lock(ctx, p.Subject); err != nil {
 		return u, sess, ended(err)
 	}
-	if sess, err = tx.Sessions.ByID(ctx, p.Session); err != nil {
-		return u, sess, ended(err)
+	if u.Status != Active {
+		return u, sess, ErrNoSession
 	}
-	if u.Status != Active || sess.Subject != u.ID || !sess.Alive(now) {
+	sess, err = liveSession(ctx, tx, p, now)
+	return u, sess, err
+}
+
+// liveSession returns p's session, for who holds its user's row.
+func liveSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (session.Session, error) {
+	sess, err := tx.Sessions.ByID(ctx, p.Session)
+	if err == nil && (sess.Subject != p.Subject || !sess.Alive(now)) {
 		err = ErrNoSession
 	}
-	return u, sess, err
+	return sess, ended(err)
 }
 
 // name is what a device, or an app, shows of the account.

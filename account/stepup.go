@@ -7,16 +7,12 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
-	"github.com/sallyport-auth/sallyport/authn/session"
-	"github.com/sallyport-auth/sallyport/authn/token"
-	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
 // Elevated is a session after its subject has proved again who they are.
 type Elevated struct {
-	Session session.Session
-	Cookie  string // the session's new one; useless to a session behind tokens
+	Renewed
 	// Access is an access token of the session as it is now, for who has tokens.
 	Access    string
 	ExpiresIn time.Duration
@@ -60,12 +56,9 @@ func (s *Service) StepUp(ctx context.Context, p *sallyport.Principal, a Answer, 
 	if a.Method == ByPassword {
 		return s.stepUpByPassword(ctx, p, a.Code, o)
 	}
-	rev, now, err := s.position(ctx)
-	if err != nil {
-		return nil, err
-	}
+	now := present()
 	var out *Elevated
-	err = s.answer(ctx, p.Subject, "session.step_up", a.Method, now, o, func(tx Tx) (shown proof, ok bool, err error) {
+	err := s.answer(ctx, p.Subject, "session.step_up", a.Method, now, o, func(tx Tx) (shown proof, ok bool, err error) {
 		u, err := tx.Users.Lock(ctx, p.Subject)
 		if err != nil {
 			return shown, false, ended(err)
@@ -78,7 +71,7 @@ func (s *Service) StepUp(ctx context.Context, p *sallyport.Principal, a Answer, 
 		out, at, err = s.elevate(ctx, tx, p, shown, now, o)
 		return at, err
 	})
-	return s.elevated(ctx, out, rev, now, err)
+	return s.elevated(ctx, out, p, err)
 }
 
 // stepUpByPassword counts like a sign-in: a stolen session must not become a way
@@ -109,7 +102,7 @@ func (s *Service) stepUpByPassword(ctx context.Context, p *sallyport.Principal, 
 			return at, err
 		})
 	})
-	return s.elevated(ctx, out, a.position, a.now, err)
+	return s.elevated(ctx, out, p, err)
 }
 
 // offers makes sure that u may confirm by that method: who has a second factor
@@ -126,53 +119,38 @@ func (s *Service) offers(ctx context.Context, tx Tx, u User, m Method) error {
 // anew.
 func (s *Service) elevate(ctx context.Context, tx Tx, p *sallyport.Principal, shown proof, now time.Time, o Origin) (*Elevated, revoke.Position, error) {
 	var at revoke.Position
-	sess, err := tx.Sessions.ByID(ctx, p.Session)
+	sess, err := liveSession(ctx, tx, p, now)
 	if err != nil {
-		return nil, at, ended(err)
+		return nil, at, err
 	}
-	if sess.Subject != p.Subject || !sess.Alive(now) {
-		return nil, at, ErrNoSession
-	}
-	all := proof{AMR: sess.AMR, AAL: sess.AAL}.and(shown)
-	out := &Elevated{Cookie: secret.NewToken()}
-	err = tx.Sessions.Elevate(ctx, sess.ID, secret.Hash(out.Cookie), sess.Position, now, all.AMR, all.AAL)
-	if err != nil {
-		return nil, at, ended(err)
+	shown.At = now
+	out := new(Elevated)
+	if out.Renewed, err = strengthenSession(ctx, tx, sess, shown); err != nil {
+		return nil, at, err
 	}
 	e := o.Entry("session.step_up", p.Subject, now)
 	e.Org, e.Detail = sess.Org, map[string]string{"session": sess.ID}
 	if err := tx.Audit.Append(ctx, e); err != nil {
 		return nil, at, err
 	}
-	if out.Session, err = tx.Sessions.ByID(ctx, sess.ID); err != nil {
-		return nil, at, err
-	}
 	at, err = tx.Log.Append(ctx, s.notice(revoke.Session, sess.ID, now))
 	return out, at, err
 }
 
-// elevated adds an access token that says what the session says now.
-func (s *Service) elevated(ctx context.Context, out *Elevated, rev revoke.Position, now time.Time, err error) (*Elevated, error) {
-	if err != nil {
+// elevated adds the access token, once everything is committed. A browser with a
+// cookie has no use for one.
+func (s *Service) elevated(ctx context.Context, out *Elevated, p *sallyport.Principal, err error) (*Elevated, error) {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if out == nil {
+	case out == nil:
 		return nil, errors.New("step-up came to nothing")
+	case p.Credential == "session":
+		return out, nil
 	}
-	c := &token.Claims{
-		Issuer: s.Issuer, Audience: []string{s.Issuer}, Subject: out.Session.Subject, ClientID: FirstParty,
-		ID: secret.NewID("tok"), IssuedAt: now, Expiry: s.accessExpiry(out.Session, now), Rev: rev.String(), Session: out.Session.ID,
-		AuthTime: out.Session.AuthTime, AMR: out.Session.AMR, ACR: acr(out.Session.AAL),
-	}
-	err = s.Store.View(ctx, func(tx Tx) error {
-		st, err := standing(ctx, tx, out.Session.Subject, out.Session.Org)
-		claim(c, st)
-		return err
-	})
+	out.Access, out.ExpiresIn, err = s.sessionToken(ctx, p, s.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	out.ExpiresIn = c.Expiry.Sub(now)
-	out.Access, err = s.Sign(c)
-	return out, err
+	return out, nil
 }

@@ -198,13 +198,20 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 	if p.Session == "" || p.Scopes != nil {
 		return "", ErrNoToken
 	}
+	access, _, err := s.sessionToken(ctx, p, audience)
+	return access, err
+}
+
+// sessionToken writes an access token that says what p's session says now, and reaches
+// no further than p's credential.
+func (s *Service) sessionToken(ctx context.Context, p *sallyport.Principal, audience string) (access string, life time.Duration, err error) {
 	now := present()
 	c := &token.Claims{
 		Issuer: s.Issuer, Audience: []string{audience}, Subject: p.Subject, ClientID: FirstParty,
-		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session,
+		ID: secret.NewID("tok"), IssuedAt: now, Session: p.Session, Scopes: p.Scopes,
 	}
 	read := s.Follower.Cursor()
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err = s.Store.View(ctx, func(tx Tx) error {
 		head, err := s.head(ctx, tx, read) // before the session: what ends it afterwards is later
 		if err != nil {
 			return err
@@ -223,7 +230,8 @@ func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience st
 		return err
 	})
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return s.Sign(c)
+	access, err = s.Sign(c)
+	return access, c.Expiry.Sub(now), err
 }

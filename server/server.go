@@ -338,7 +338,7 @@ func (s *Server) mount(ctx context.Context) error {
 		},
 		s.social(providers, answer, pages),
 		&factors.Handler{
-			Base: base, Gate: s.Gate, Accounts: s.Accounts, Cookie: s.sessionCookie(), Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
+			Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 		},
 		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},

@@ -35,7 +35,7 @@ func buttons(providers []*upstream.Provider) (all []web.Provider) {
 func (s *Server) social(providers []*upstream.Provider, answer *entry.Answer, pages *web.Pages) *federation.Handler {
 	return &federation.Handler{
 		Base: s.config.basePath(), Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages,
-		Sealer: s.sealer, Cookie: s.sessionCookie(), Insecure: !s.config.secure(), Providers: providers,
+		Sealer: s.sealer, Insecure: !s.config.secure(), Providers: providers,
 		Closed: s.config.ClosedRegistration, Fresh: s.config.freshFor(), Log: s.config.Log,
 	}
 }

@@ -144,6 +144,14 @@ func (a *Answer) answer(w http.ResponseWriter, r *http.Request, out *account.Sig
 	return exchange.JSON(w, status, answer)
 }
 
+// Renew gives a browser the new cookie of a session that goes on under one. Who came
+// with a token has no use for it.
+func (a *Answer) Renew(w http.ResponseWriter, r *http.Request, renewed account.Renewed) {
+	if sallyport.From(r.Context()).Credential == "session" {
+		a.Session.Set(w, renewed.Cookie, renewed.Session.ExpiresAt)
+	}
+}
+
 // HandOut puts the refresh token into its cookie, or returns it for the body.
 func (a *Answer) HandOut(w http.ResponseWriter, t *account.Tokens, mode string) string {
 	if mode != RefreshCookie {

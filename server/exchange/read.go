@@ -55,6 +55,15 @@ func read(w http.ResponseWriter, r *http.Request, v any, most int64) error {
 	return readJSON(body, v)
 }
 
+// Embedded returns JSON that a program sends as a member, and a form as the text of one.
+func Embedded(raw json.RawMessage) []byte {
+	var text string
+	if bytes.HasPrefix(raw, []byte(`"`)) && json.Unmarshal(raw, &text) == nil {
+		return []byte(text)
+	}
+	return raw
+}
+
 // IsForm reports whether a page sent r, so that the answer is a page too.
 func IsForm(r *http.Request) bool {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))

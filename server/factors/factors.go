@@ -16,7 +16,6 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/otp"
-	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/qr"
@@ -28,7 +27,6 @@ type Handler struct {
 	Base     string // "/auth"
 	Gate     *sallyport.Gate
 	Accounts *account.Service
-	Cookie   session.Cookie
 	Answer   *entry.Answer // to sign-ins that end with a factor
 	Pages    *web.Pages
 	Fresh    time.Duration // age that a sign-in may have for a change of factors
@@ -89,13 +87,6 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, page string, e
 
 // origin of a request with a ticket is that of its user: the service knows who it is.
 func (h *Handler) origin(r *http.Request) account.Origin { return exchange.Origin(h.Gate, r) }
-
-// keep gives a browser the new cookie of its session.
-func (h *Handler) keep(w http.ResponseWriter, r *http.Request, renewed account.Renewed) {
-	if sallyport.From(r.Context()).Credential == "session" {
-		h.Cookie.Set(w, renewed.Cookie, renewed.Session.ExpiresAt)
-	}
-}
 
 type shownFactor struct {
 	Kind       otp.Kind   `json:"kind"`
@@ -243,7 +234,7 @@ func (h *Handler) enrolled(w http.ResponseWriter, r *http.Request, done *account
 	if in := done.SignedIn; in != nil {
 		return h.Answer.Enrolled(w, r, in, done.RecoveryCodes, func(next string) error { return h.showCodes(w, r, done.RecoveryCodes, next) })
 	}
-	h.keep(w, r, done.Renewed)
+	h.Answer.Renew(w, r, done.Renewed)
 	if exchange.IsForm(r) {
 		if done.RecoveryCodes != nil {
 			return h.showCodes(w, r, done.RecoveryCodes, h.Base+"/factors")
@@ -287,7 +278,7 @@ func (h *Handler) newRecoveryCodes(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	h.keep(w, r, renewed)
+	h.Answer.Renew(w, r, renewed)
 	if exchange.IsForm(r) {
 		return h.showCodes(w, r, codes, h.Base+"/factors")
 	}
@@ -335,7 +326,7 @@ func (h *Handler) removeKind(w http.ResponseWriter, r *http.Request, kind otp.Ki
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	h.keep(w, r, renewed)
+	h.Answer.Renew(w, r, renewed)
 	if exchange.IsForm(r) {
 		return h.seeFactors(w, r, "factor_removed")
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/federation"
-	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/exchange"
@@ -36,8 +35,7 @@ type Handler struct {
 	Answer    *entry.Answer
 	Pages     *web.Pages
 	Sealer    *secret.Sealer
-	Cookie    session.Cookie // of the session
-	Insecure  bool           // plain http, on loopback
+	Insecure  bool // plain http, on loopback
 	Providers []*federation.Provider
 	Closed    bool          // nobody can register by themselves
 	Fresh     time.Duration // age that a sign-in may have for who changes what they sign in with

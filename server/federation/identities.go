@@ -100,7 +100,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, p *federation.
 	if by.Credential != "session" || by.Session != a.Session {
 		return h.explain(r.Context(), p, errOtherSession)
 	}
-	sess, cookie, err := h.Accounts.Connect(r.Context(), by, who, exchange.Origin(h.Gate, r))
+	renewed, err := h.Accounts.Connect(r.Context(), by, who, exchange.Origin(h.Gate, r))
 	if errors.Is(err, account.ErrConnected) {
 		return &sallyport.Problem{
 			Status: http.StatusConflict, Code: "already_connected", Extra: map[string]any{"provider": p.Name()},
@@ -110,7 +110,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, p *federation.
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	h.Cookie.Set(w, cookie, sess.ExpiresAt)
+	h.Answer.Renew(w, r, renewed)
 	return redirect(w, r, h.Base+"/identities?done=connected")
 }
 
@@ -122,16 +122,14 @@ func (h *Handler) unlink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := sallyport.From(r.Context())
-	sess, cookie, err := h.Accounts.Disconnect(r.Context(), p, r.PathValue("provider"), exchange.Origin(h.Gate, r))
+	renewed, err := h.Accounts.Disconnect(r.Context(), p, r.PathValue("provider"), exchange.Origin(h.Gate, r))
 	switch {
 	case errors.Is(err, account.ErrNotConnected):
 		return sallyport.ErrNotFound
 	case err != nil:
 		return exchange.Problem(err)
 	}
-	if p.Credential == "session" {
-		h.Cookie.Set(w, cookie, sess.ExpiresAt)
-	}
+	h.Answer.Renew(w, r, renewed)
 	if exchange.IsForm(r) {
 		return redirect(w, r, h.Base+"/identities?done=disconnected")
 	}

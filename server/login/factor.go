@@ -38,17 +38,7 @@ func (t *trust) UnmarshalJSON(b []byte) error {
 }
 
 func (in *factorRequest) answer() account.Answer {
-	return account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential), Trust: bool(in.Trust)}
-}
-
-// credential takes the JSON of a passkey as an object, or as the text of one: that
-// is how a form sends it.
-func credential(raw json.RawMessage) []byte {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return []byte(text)
-	}
-	return raw
+	return account.Answer{Method: in.Method, Code: in.Code, Credential: exchange.Embedded(in.Credential), Trust: bool(in.Trust)}
 }
 
 // factor is the second step of a sign-in.
@@ -153,7 +143,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	a := account.Answer{Method: in.Method, Code: in.Code, Credential: credential(in.Credential)}
+	a := account.Answer{Method: in.Method, Code: in.Code, Credential: exchange.Embedded(in.Credential)}
 	if a.Method == account.ByPassword {
 		a.Code = in.Password
 	}
@@ -172,9 +162,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 		v.Sent = true
 		return h.Pages.Failed(w, r, "step_up", err, v)
 	}
-	if p.Credential == "session" {
-		h.Answer.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
-	}
+	h.Answer.Renew(w, r, out.Renewed)
 	if exchange.IsForm(r) {
 		http.Redirect(w, r, exchange.ReturnTo(in.ReturnTo, h.Base+"/"), http.StatusSeeOther)
 		return nil

@@ -4,7 +4,6 @@
 package passkeys
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -84,28 +83,12 @@ func (h *Handler) add(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := sallyport.From(r.Context())
-	k, renewed, err := h.Accounts.AddPasskey(r.Context(), p, in.Name, answerOf(in.Credential), exchange.Origin(h.Gate, r))
+	k, renewed, err := h.Accounts.AddPasskey(r.Context(), p, in.Name, exchange.Embedded(in.Credential), exchange.Origin(h.Gate, r))
 	if err != nil {
 		return exchange.Problem(err)
 	}
-	h.renew(w, p, renewed)
+	h.Answer.Renew(w, r, renewed)
 	return exchange.JSON(w, http.StatusCreated, shown.NewPasskey(k))
-}
-
-// answerOf returns the answer of a device, which a form sends as text.
-func answerOf(credential json.RawMessage) []byte {
-	var text string
-	if bytes.HasPrefix(credential, []byte(`"`)) && json.Unmarshal(credential, &text) == nil {
-		return []byte(text)
-	}
-	return credential
-}
-
-// renew gives the browser its session's new cookie.
-func (h *Handler) renew(w http.ResponseWriter, p *sallyport.Principal, r account.Renewed) {
-	if p.Credential == "session" {
-		h.Answer.Session.Set(w, r.Cookie, r.Session.ExpiresAt)
-	}
 }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
@@ -151,7 +134,7 @@ func (h *Handler) remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.refused(w, r, err)
 	}
-	h.renew(w, p, renewed)
+	h.Answer.Renew(w, r, renewed)
 	if exchange.IsForm(r) {
 		return h.done(w, r, "passkey_removed")
 	}

@@ -42,7 +42,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	as.Org = in.Org
-	credential := answerOf(in.Credential)
+	credential := exchange.Embedded(in.Credential)
 	out, err := h.Accounts.SignInByPasskey(r.Context(), account.PasskeySignIn{
 		Ticket: in.Ticket, Credential: credential, SignIn: as,
 	}, exchange.Origin(h.Gate, r))
