@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/authn/token"
 )
 
 // page turns the caller into a browser that navigates and posts forms.
@@ -73,6 +74,20 @@ func TestAProgramConfirmsAndGetsATokenThatSaysSo(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	bob.bearer(out.Access).do("GET", "/auth/me").want(200)
+}
+
+// A step-up proves who somebody is, and widens nothing: not the scope of a token.
+func TestAStepUpReachesNoFurtherThanTheTokenThatAsked(t *testing.T) {
+	h := open(t)
+	bob := h.program("bob")
+	var me struct{ Session struct{ ID string } }
+	bob.do("GET", "/auth/me").want(200).into(&me)
+	narrow := bob.bearer(signed(h, bob.id, func(cl *token.Claims) { cl.Session, cl.Scopes = me.Session.ID, []string{"note:read"} }))
+	narrow.do("GET", "/auth/sessions").want(403, "insufficient_scope")
+	var out tokens
+	narrow.do("POST", "/auth/step-up", `{"method":"password","password":"`+pass+`"}`).want(200).into(&out)
+	bob.bearer(out.Access).do("GET", "/auth/sessions").want(403, "insufficient_scope")
+	bob.bearer(out.Access).do("GET", "/notes").want(200)
 }
 
 func TestASecondFactorIsAskedForBeforeThereIsASession(t *testing.T) {

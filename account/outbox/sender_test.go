@@ -27,6 +27,7 @@ type post struct {
 	mu        sync.Mutex
 	delivered map[string]int // by recipient
 	log       strings.Builder
+	logger    *slog.Logger // writes there; one for all senders, since it is what keeps them apart
 }
 
 func newPost(t *testing.T) *post {
@@ -35,7 +36,9 @@ func newPost(t *testing.T) *post {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &post{T: t, store: memory.New(), sealer: sealer, delivered: map[string]int{}}
+	p := &post{T: t, store: memory.New(), sealer: sealer, delivered: map[string]int{}}
+	p.logger = slog.New(slog.NewTextHandler(&p.log, nil))
+	return p
 }
 
 func (p *post) add(k outbox.Kind, to string) outbox.Message {
@@ -71,7 +74,7 @@ func (p *post) sender(answer func(to string) error) *outbox.Sender {
 			p.delivered[l.To]++
 			return nil
 		},
-		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
+		Log: p.logger,
 	}
 }
 
