@@ -9,20 +9,24 @@ import (
 )
 
 // challenges returns one WWW-Authenticate value per accepted scheme; of several
-// authenticators for one scheme the first speaks. Error parameters go to the
-// schemes that define them (RFC 6750 §3, RFC 9449 §7.1). RFC 9110 §15.5.2: a 401
+// authenticators for one scheme the first speaks. What is wrong, and where the
+// metadata is, goes to the schemes that define it (RFC 6750 §3, RFC 9449 §7.1, RFC 9728
+// §5.1). RFC 9110 §15.5.2: a 401
 // has at least one challenge. A problem that is neither has none.
 func (g *Gate) challenges(p *Problem) []string {
 	if p.Status != http.StatusUnauthorized && p.challenge == nil {
 		return nil
 	}
-	errorParams := params(p.challenge...)
+	more := params(p.challenge...)
+	if g.ResourceMetadata != "" { // RFC 9728 §5.1
+		more = params(append(slices.Clip(p.challenge), "resource_metadata", g.ResourceMetadata)...)
+	}
 	var schemes, out []string
 	add := func(challenge string) {
 		scheme, _, _ := strings.Cut(strings.ToLower(challenge), " ")
 		if scheme != "" && !slices.Contains(schemes, scheme) {
 			schemes = append(schemes, scheme)
-			out = append(out, withError(scheme, challenge, errorParams))
+			out = append(out, with(scheme, challenge, more))
 		}
 	}
 	for _, a := range g.Authenticators {
@@ -36,14 +40,14 @@ func (g *Gate) challenges(p *Problem) []string {
 	return out
 }
 
-func withError(scheme, challenge, errorParams string) string {
+func with(scheme, challenge, more string) string {
 	switch {
-	case errorParams == "" || scheme != SchemeBearer && scheme != SchemeDPoP:
+	case more == "" || scheme != SchemeBearer && scheme != SchemeDPoP:
 		return challenge
 	case len(challenge) == len(scheme): // no parameters yet
-		return challenge + " " + errorParams
+		return challenge + " " + more
 	}
-	return challenge + ", " + errorParams
+	return challenge + ", " + more
 }
 
 // invalidToken is the challenge of RFC 6750 §3.1 to a credential that does not
@@ -65,8 +69,9 @@ func InsufficientScope(scope string) *Problem {
 	}
 }
 
-// stepUp is the challenge of RFC 9470 §3.
-func stepUp(n *Need) *Problem {
+// StepUp is the 401 of RFC 9470 §3: a fresher or a stronger sign-in would do, as need
+// says. A browser is led to where its person confirms who they are.
+func StepUp(n *Need) *Problem {
 	kv := []string{"error", "insufficient_user_authentication", "error_description", "A fresher or stronger sign-in is required"}
 	if len(n.ACR) > 0 {
 		kv = append(kv, "acr_values", strings.Join(n.ACR, " "))

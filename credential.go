@@ -1,6 +1,7 @@
 package sallyport
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -30,6 +31,7 @@ type Credential struct {
 	Scheme string            // one of the Scheme constants, or an Authorization scheme in lower case
 	Value  string            // what follows the scheme, the cookie's value, the key; empty for a certificate
 	Peer   *x509.Certificate // leaf of the verified TLS client chain; nil if none
+	Shown  *x509.Certificate // whose key the client has proved to have, whoever signed it: says whose a token is, and not who anybody is; nil = Peer
 	Proof  string            // DPoP proof (RFC 9449 §4); empty if none
 	Method string            // request method, the proof's htm
 	URL    string            // request URL under the gate's Origin, the proof's htu; never taken from the Host header
@@ -80,6 +82,7 @@ func (g *Gate) credential(d *Door, r *http.Request, addr netip.Addr) (Credential
 	c := Credential{Method: r.Method, Addr: addr}
 	var bad error // about a certificate: it matters where nothing else is offered
 	c.Peer, bad = g.peer(r)
+	c.Shown = g.shown(r, c.Peer)
 	if g.Origin != "" {
 		c.URL = g.Origin + requestPath(r)
 	}
@@ -132,13 +135,37 @@ func VerifiedPeer(r *http.Request) *x509.Certificate {
 	return r.TLS.VerifiedChains[0][0]
 }
 
+// shown returns the certificate whose key the client of r has proved to have. Whoever
+// reads peer from elsewhere does not take the connection's for the client's.
+func (g *Gate) shown(r *http.Request, peer *x509.Certificate) *x509.Certificate {
+	switch {
+	case g.Shown != nil:
+		return g.Shown(r)
+	case g.Peer != nil:
+		return peer
+	}
+	return ShownPeer(r)
+}
+
+// ShownPeer returns the certificate that the client of the connection has the key of,
+// nil if it has shown none. Nobody may have signed it.
+func ShownPeer(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return VerifiedPeer(r)
+	}
+	return r.TLS.PeerCertificates[0]
+}
+
 // Thumbprint returns what a token is bound to that only the holder of the client
 // certificate may use (RFC 8705 §3.1, x5t#S256), "" without a certificate.
-func (c *Credential) Thumbprint() string {
-	if c.Peer == nil {
+func (c *Credential) Thumbprint() string { return Thumbprint(cmp.Or(c.Shown, c.Peer)) }
+
+// Thumbprint returns the x5t#S256 of a certificate (RFC 8705 §3.1), "" of none.
+func Thumbprint(c *x509.Certificate) string {
+	if c == nil {
 		return ""
 	}
-	sum := sha256.Sum256(c.Peer.Raw)
+	sum := sha256.Sum256(c.Raw)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

@@ -147,9 +147,9 @@ func TestCredentialSaysWhatItIsBoundTo(t *testing.T) {
 		{"a token bound to a key", request("GET /", "Authorization: DPoP a", "DPoP: p"), sallyport.Credential{Scheme: "dpop", Value: "a", Proof: "p", URL: "https://a.example/"}},
 		{"a key", request("GET /", "X-API-Key: k"), sallyport.Credential{Scheme: "apikey", Value: "k", URL: "https://a.example/"}},
 		{"a cookie", request("GET /", "Cookie: c=v"), sallyport.Credential{Scheme: "cookie", Value: "v", URL: "https://a.example/"}},
-		{"a certificate when nothing else is offered", withCert(request("GET /")), sallyport.Credential{Scheme: "certificate", Peer: leaf, URL: "https://a.example/"}},
-		{"a certificate beside a token is what it may be bound to", withCert(request("GET /", "Authorization: Bearer a")), sallyport.Credential{Scheme: "bearer", Value: "a", Peer: leaf, URL: "https://a.example/"}},
-		{"a certificate that nobody verified is none", unverified, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/"}},
+		{"a certificate when nothing else is offered", withCert(request("GET /")), sallyport.Credential{Scheme: "certificate", Peer: leaf, Shown: leaf, URL: "https://a.example/"}},
+		{"a certificate beside a token is what it may be bound to", withCert(request("GET /", "Authorization: Bearer a")), sallyport.Credential{Scheme: "bearer", Value: "a", Peer: leaf, Shown: leaf, URL: "https://a.example/"}},
+		{"a certificate that nobody verified says whose a token is, and no more", unverified, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, Shown: leaf, URL: "https://a.example/"}},
 		{"the address before a prefix was stripped, as it was escaped", stripped, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/api/a%2Fb"}},
 		{"never the host that the client names", proxied, sallyport.Credential{Scheme: "bearer", Value: "ann-" + secretMarker, URL: "https://a.example/x"}},
 	} {
@@ -161,6 +161,42 @@ func TestCredentialSaysWhatItIsBoundTo(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", c.got, tt.want)
 			}
 		})
+	}
+}
+
+// Nobody is somebody by a certificate that nobody has verified.
+func TestACertificateThatNobodyVerifiedIsNoCredential(t *testing.T) {
+	r := request("GET /")
+	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{new(x509.Certificate)}}
+	c := new(capture)
+	if w := serve(&sallyport.Gate{Authenticators: []sallyport.Authenticator{c}}, sallyport.SignedIn(), r); w.Code != 401 || c.got.Scheme != "" {
+		t.Errorf("%d, asked about %+v", w.Code, c.got)
+	}
+}
+
+// Which certificate a token may be bound to, and where that is found out.
+func TestTheCertificateThatIsShown(t *testing.T) {
+	own, proxied := &x509.Certificate{Raw: []byte("own")}, &x509.Certificate{Raw: []byte("proxied")}
+	r := request("GET /", annBearer)
+	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{own}}
+	for name, tt := range map[string]struct {
+		gate sallyport.Gate
+		want *x509.Certificate
+	}{
+		"that of the connection":               {sallyport.Gate{}, own},
+		"not that of a proxy's own connection": {sallyport.Gate{Peer: func(*http.Request) (*x509.Certificate, error) { return nil, nil }}, nil},
+		"what the proxy says":                  {sallyport.Gate{Peer: func(*http.Request) (*x509.Certificate, error) { return proxied, nil }}, proxied},
+		"what is found out elsewhere": {sallyport.Gate{
+			Peer:  func(*http.Request) (*x509.Certificate, error) { return nil, nil },
+			Shown: func(*http.Request) *x509.Certificate { return proxied },
+		}, proxied},
+	} {
+		c := new(capture)
+		tt.gate.Authenticators = []sallyport.Authenticator{c}
+		serve(&tt.gate, sallyport.SignedIn(), r)
+		if c.got.Shown != tt.want || c.got.Thumbprint() != sallyport.Thumbprint(tt.want) || (c.got.Thumbprint() == "") != (tt.want == nil) {
+			t.Errorf("%s: %v", name, c.got.Shown)
+		}
 	}
 }
 

@@ -25,11 +25,16 @@ type Gate struct {
 	Origin      string                                             // "https://host[:port]" as clients see it; fills Credential.URL
 	ClientAddr  func(r *http.Request) netip.Addr                   // nil = the peer; set it to trust a proxy's header
 	Peer        func(r *http.Request) (*x509.Certificate, error)   // client certificate; nil = [VerifiedPeer]; set it where a proxy terminates TLS. Its error wraps ErrInvalidCredential if what was offered does not count
+	Shown       func(r *http.Request) *x509.Certificate            // certificate whose key the client has, whoever signed it; nil = what Peer finds or, without Peer, [ShownPeer]
 	SignIn      string                                             // page to which browser navigations are sent; "" = always 401
 	StepUp      string                                             // page to confirm who one is, for a sign-in too old or too weak; "" = SignIn
 	Page        func(http.ResponseWriter, *http.Request, *Problem) // renders a problem for a browser; nil = JSON for browsers too
-	NotFound    []error                                            // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
-	Log         *slog.Logger                                       // nil = slog.Default()
+	// ResourceMetadata is the address of a [ProtectedResource], to which challenges lead
+	// clients (RFC 9728 §5.1); "" = none is published.
+	ResourceMetadata string
+
+	NotFound []error      // errors that mean what ErrNotFound does: server.Open lists sql.ErrNoRows
+	Log      *slog.Logger // nil = slog.Default()
 
 	ShowReason bool                                   // 403 problems carry Decision.Reason as their detail
 	Record     func(context.Context, Query, Decision) // told of every refusal by Check, once Decision.ID is filled in; nil = nobody. It must not block. The log then has the 403 at debug level only
@@ -306,5 +311,5 @@ func (ps *passage) ask(n *Need) error {
 	if ps.principal.Kind == Anonymous {
 		return ps.whyAnonymous()
 	}
-	return stepUp(n)
+	return StepUp(n)
 }

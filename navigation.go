@@ -32,8 +32,8 @@ func (g *Gate) sendToSignIn(w http.ResponseWriter, r *http.Request, p *Problem) 
 	default:
 		return false
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		q.Set("return_to", returnTo(r))
+	if back := returnTo(r); back != "" {
+		q.Set("return_to", back)
 	}
 	if len(q) > 0 {
 		mark := "?"
@@ -61,10 +61,18 @@ func (g *Gate) confirm(p *Problem) (q url.Values, target string) {
 	return q, g.StepUp
 }
 
-// returnTo is the address that r asked for, before any StripPrefix. It has one
-// slash at its start: two would make it an address on another host.
+// returnTo is the address that r asked for, before any StripPrefix. A form that was
+// posted is not sent again: what counts is the page that it stands on, "" if nobody
+// says. It has one slash at its start: two would make it an address on another host.
 func returnTo(r *http.Request) string {
 	uri := r.RequestURI
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		page, err := url.Parse(r.Referer())
+		if err != nil || page.Host != r.Host {
+			return ""
+		}
+		uri = page.RequestURI()
+	}
 	if !strings.HasPrefix(uri, "/") {
 		uri = r.URL.RequestURI()
 	}

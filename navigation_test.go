@@ -32,6 +32,8 @@ func TestNavigationsAreSentToSignIn(t *testing.T) {
 		{"a navigation with an old session", signedIn, request("GET /", navigation, "Cookie: __Host-sallyport=expired"), 303, "/auth/login?return_to=%2F"},
 		{"a navigation with a header that only programs send", signedIn, request("GET /", navigation, "Authorization: Bearer expired"), 401, ""},
 		{"a form that was posted is not repeated", signedIn, request("POST /", navigation), 303, "/auth/login"},
+		{"a form leads back to the page that it stands on", signedIn, request("POST /x/end", navigation, "Referer: https://example.com/x?a=1"), 303, "/auth/login?return_to=%2Fx%3Fa%3D1"},
+		{"a form of another site leads nowhere", signedIn, request("POST /x/end", navigation, "Referer: https://evil.example/x"), 303, "/auth/login"},
 		{"a sign-in that is too old", signedIn.Fresh(time.Minute), request("GET /", navigation, "Cookie: __Host-sallyport=stale"), 303, "/auth/login?return_to=%2F&step_up=1"},
 		{"a denial is no reason to sign in again", sallyport.May("write"), request("GET /", navigation, annCookie), 403, ""},
 		{"a store that is down is no reason either", signedIn, request("GET /", navigation, "Cookie: __Host-sallyport=down"), 503, ""},

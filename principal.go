@@ -37,6 +37,7 @@ func (k Kind) String() string {
 type Principal struct {
 	Kind    Kind
 	Subject string // stable identifier, never reused; empty if anonymous
+	Actor   string // who acts for Subject, if not they themselves; empty for nobody else. It permits nothing
 	Org     string // organization the credential acts in; empty for none
 
 	Roles    []string // in force now, everywhere; only door one fills them
@@ -46,6 +47,7 @@ type Principal struct {
 
 	Session    string // id of the session behind the credential, if any
 	Grant      string // id of the OAuth grant behind the credential, if any
+	Client     string // client_id that a token was issued to; empty for other credentials. It permits nothing
 	Credential string // "session", "token", "apikey", "certificate"; empty if anonymous
 
 	AuthTime time.Time // when the person last proved who they are; zero if they did not

@@ -103,7 +103,7 @@ func refuse(action string, res Resource, d Decision) *Problem {
 	var p *Problem
 	switch n := d.Need; {
 	case n != nil && (len(n.ACR) > 0 || n.MaxAge > 0):
-		p = stepUp(n)
+		p = StepUp(n)
 	case n != nil && n.Scope != "":
 		p = InsufficientScope(n.Scope)
 	default:

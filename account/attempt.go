@@ -17,6 +17,7 @@ type attempt struct {
 	action   string // what the password is asked for, as audited
 	name     string // what the limits count by, whether it exists or not
 	password string
+	typed    string // the name that the old system may be asked about; "" = it is not
 	find     func(context.Context, Tx) (User, error)
 
 	device string      // known one that it comes from; "" = a stranger's
@@ -43,10 +44,12 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 		if err != nil {
 			return errors.Join(err, s.refund(ctx, a))
 		}
-		if !match {
-			return s.failed(ctx, a, o)
+		if match {
+			err = f()
+		} else {
+			err = s.elseAsk(ctx, a, o)
 		}
-		switch err := f(); {
+		switch {
 		case errors.Is(err, ErrInvalidCredentials):
 			return s.failed(ctx, a, o)
 		case !errors.Is(err, errRehashed):
@@ -58,9 +61,22 @@ func (s *Service) prove(ctx context.Context, a *attempt, o Origin, f func() erro
 	}
 }
 
-// errRehashed means that a sign-in beside this one replaced the hash with a newer
-// one of the same password: there is no more to it than to look at that one.
+// errRehashed means that there is another hash by now: a sign-in beside this one
+// replaced it with a newer one of the same password, or somebody came over from the old
+// system. There is no more to it than to look at that one.
 var errRehashed = errors.New("password was rehashed meanwhile")
+
+// elseAsk is what becomes of an attempt whose password is not that of an account here.
+func (s *Service) elseAsk(ctx context.Context, a *attempt, o Origin) error {
+	came, err := s.comesOver(ctx, a, o)
+	switch {
+	case err != nil:
+		return err
+	case came:
+		return errRehashed
+	}
+	return ErrInvalidCredentials
+}
 
 // read reads the position, and then the user and whether o comes from a device of
 // theirs.

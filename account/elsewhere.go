@@ -175,6 +175,39 @@ func (s *Service) unproved(ctx context.Context, tx Tx, u User, claim bool, o Ori
 	return dead, nil
 }
 
+// disownOthers closes the accounts that have the address which u has just proved by
+// mail, and never proved it themselves (security rule: the true owner's proof ends what
+// somebody else began in their name). Administrators stay, who can mend that themselves.
+// It returns the kills. u's row is held.
+func (s *Service) disownOthers(ctx context.Context, tx Tx, u User, o Origin, now time.Time) (dead []revoke.Entry, err error) {
+	others, err := tx.Users.ByEmail(ctx, u.EmailNorm)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(others, func(a, b User) int { return cmp.Compare(a.ID, b.ID) }) // the order in which everybody locks
+	for _, other := range others {
+		if other.ID == u.ID {
+			continue
+		}
+		if other, err = tx.Users.Lock(ctx, other.ID); err != nil {
+			return nil, err
+		}
+		roles, err := tx.Roles.Assigned(ctx, other.ID, "")
+		if err != nil {
+			return nil, err
+		}
+		if other.EmailNorm != u.EmailNorm || other.EmailVerified || slices.Contains(roles, AdminRole) {
+			continue
+		}
+		e, err := s.disown(ctx, tx, other, o, now)
+		if err != nil {
+			return nil, err
+		}
+		dead = append(dead, e)
+	}
+	return dead, nil
+}
+
 // namesakes returns the accounts that have an address and never proved it, or
 // [ErrAddressTaken] if one cannot be closed: it has proved it, or administers.
 func namesakes(ctx context.Context, tx Tx, norm string) ([]User, error) {
@@ -221,7 +254,8 @@ func endAll(ctx context.Context, tx Tx, dead []revoke.Entry, about ssf.About) (r
 }
 
 // disown takes u's unproved address, and with it every way into the account: password,
-// sessions, passkeys, factors, API keys, certificates, identities and what was mailed.
+// sessions, passkeys, factors, API keys, certificates, identities, devices, what other
+// programs were let do and what was mailed.
 // What the account holds stays, for an administrator to hand over. The row is held; the
 // entry that it returns ends what goes on outside of the store.
 func (s *Service) disown(ctx context.Context, tx Tx, u User, o Origin, now time.Time) (revoke.Entry, error) {
@@ -239,6 +273,8 @@ func (s *Service) disown(ctx context.Context, tx Tx, u User, o Origin, now time.
 		func() error { _, err := tx.Factors.RemoveAll(ctx, u.ID); return err },
 		func() error { return tx.Recovery.RemoveAll(ctx, u.ID) },
 		func() error { _, err := tx.Identities.RemoveAll(ctx, u.ID); return err },
+		func() error { return removeClients(ctx, tx, u.ID) },
+		func() error { return tx.Devices.RemoveOthers(ctx, u.ID, "") },
 		func() error { return tx.OneTime.EndAll(ctx, u.ID) },
 		func() error { return tx.Users.SetProfile(ctx, u) },
 	} {
@@ -267,8 +303,9 @@ func (s *Service) connect(ctx context.Context, tx Tx, u User, who Elsewhere, o O
 	return tx.Audit.Append(ctx, e)
 }
 
-// Spend reports whether an answer of a provider, whose state has that hash, counts: it
-// does once.
+// Spend reports true to the first who brings that hash, on whichever node, and false to
+// everybody after, until then: of an answer of a provider, an assertion of a client, a
+// proof of a key.
 func (s *Service) Spend(ctx context.Context, hash []byte, until time.Time) (first bool, err error) {
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		first, err = tx.Identities.Spend(ctx, hash, until)
@@ -285,11 +322,11 @@ func (s *Service) Identities(ctx context.Context, user string) (all []Identity, 
 
 // Connect lets p's subject sign in by the identity from now on. The session goes on
 // under a new cookie. Errors: [ErrConnected] if it is somebody else's, or if the user
-// has another one of that provider; [ErrNoSession].
+// has another one of that provider; [ErrNoSession], [ErrWeakSession].
 func (s *Service) Connect(ctx context.Context, p *sallyport.Principal, who Elsewhere, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		u, _, err := s.ownSession(ctx, tx, p, now)
+		u, _, err := s.strongSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}
@@ -310,11 +347,12 @@ func (s *Service) Connect(ctx context.Context, p *sallyport.Principal, who Elsew
 }
 
 // Disconnect ends that p's subject can sign in by a provider. The session goes on under
-// a new cookie. Errors: [ErrNotConnected], [ErrLastWayIn], [ErrNoSession].
+// a new cookie. Errors: [ErrNotConnected], [ErrLastWayIn], [ErrNoSession],
+// [ErrWeakSession].
 func (s *Service) Disconnect(ctx context.Context, p *sallyport.Principal, provider string, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		u, _, err := s.ownSession(ctx, tx, p, now)
+		u, _, err := s.strongSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}

@@ -36,6 +36,9 @@ type NewTOTP struct {
 // one that counts does, until a code of the new one has come back.
 func (s *Service) EnrolTOTP(ctx context.Context, e Enroller, o Origin) (made NewTOTP, err error) {
 	now := present()
+	if err := s.checkKind(otp.TOTP); err != nil {
+		return made, err
+	}
 	k := otp.NewKey()
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		u, err := s.enroller(ctx, tx, e, &o, now)
@@ -156,52 +159,73 @@ func (s *Service) enroller(ctx context.Context, tx Tx, e Enroller, o *Origin, no
 	}
 	o.Actor = u.ID
 	own, err := s.methods(ctx, tx, u)
-	if err == nil && (!t.enrol || len(own) > 0) {
+	if err == nil && (!t.enrol || len(t.proof.unshown(own)) > 0) {
 		err = ErrTicket
 	}
 	return u, err
 }
 
-// enrolled adds a factor with add, which proves it in the transaction that holds the
-// user's row: what it refuses is counted and committed. Then the session goes on under
-// a new cookie, or the sign-in of the ticket ends.
+// enrolled adds a factor of codes with add, which proves it: what it refuses is counted
+// and committed.
 func (s *Service) enrolled(ctx context.Context, e Enroller, kind otp.Kind, o Origin, add func(Tx, User, time.Time) (refused, err error)) (*Enrolled, error) {
+	return s.settingUp(ctx, e, o, func(tx Tx, u User, now time.Time, o Origin) (n newFactor, err error) {
+		if n.refused, err = add(tx, u, now); err != nil || n.refused != nil {
+			return n, err
+		}
+		if err := s.changedFactor(ctx, tx, u, "factor.add", kind, o, now); err != nil {
+			return n, err
+		}
+		n.shown, n.about = proofBy(Method(kind), now), o.about(u.ID, "factor added")
+		n.about.Change, n.about.Credential = ssf.Create, ssfCredential(kind)
+		return n, nil
+	})
+}
+
+// A newFactor is one that somebody has set up, or was refused.
+type newFactor struct {
+	refused error // what was wrong with it: committed, and returned
+	shown   proof // by setting it up
+	about   ssf.About
+}
+
+// settingUp adds a factor with add, in the transaction that holds the user's row. A
+// first one comes with recovery codes, and ends the sign-in of a ticket or strengthens
+// the session, which goes on under a new cookie.
+func (s *Service) settingUp(ctx context.Context, e Enroller, o Origin, add func(Tx, User, time.Time, Origin) (newFactor, error)) (*Enrolled, error) {
 	now := present()
-	var refused error
+	var n newFactor
 	var done Enrolled
 	var ends outcome
 	err := s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
 		o := o // f may run again
-		done, ends, refused = Enrolled{}, outcome{}, nil
+		done, ends = Enrolled{}, outcome{}
 		u, err := s.enroller(ctx, tx, e, &o, now)
 		if err != nil {
 			return pos, err
 		}
-		if refused, err = add(tx, u, now); err != nil || refused != nil {
+		if n, err = add(tx, u, now, o); err != nil || n.refused != nil {
 			return pos, err
 		}
 		if done.RecoveryCodes, err = s.firstRecoveryCodes(ctx, tx, u.ID); err != nil {
 			return pos, err
 		}
-		if err := s.changedFactor(ctx, tx, u, "factor.add", kind, o, now); err != nil {
-			return pos, err
-		}
-		about := o.about(u.ID, "factor added")
-		about.Change, about.Credential = ssf.Create, ssfCredential(kind)
 		told := s.notice(revoke.Subject, u.ID, now)
 		if e.Ticket != "" {
-			ends, err = s.endsWith(ctx, tx, e.Ticket, kind, now, o)
+			ends, err = s.endsWith(ctx, tx, e.Ticket, n.shown, now, o)
 		} else {
 			told = s.notice(revoke.Session, e.Principal.Session, now)
-			done.Renewed, err = strengthen(ctx, tx, e.Principal, kind, now)
+			done.Renewed, err = strengthen(ctx, tx, e.Principal, n.shown, now)
+		}
+		if err == nil && ends.needs != nil { // it shows nothing beside the first proof
+			err = ErrFactorNeeded
 		}
 		if err != nil {
 			return pos, err
 		}
-		return appendTold(ctx, tx, about, told)
+		return appendTold(ctx, tx, n.about, told)
 	})
 	if err == nil {
-		err = refused
+		err = n.refused
 	}
 	if err == nil && e.Ticket != "" {
 		done.SignedIn, err = s.finish(ends, nil)
@@ -213,19 +237,19 @@ func (s *Service) enrolled(ctx context.Context, e Enroller, kind otp.Kind, o Ori
 }
 
 // endsWith ends the sign-in of a ticket with the new factor.
-func (s *Service) endsWith(ctx context.Context, tx Tx, value string, kind otp.Kind, now time.Time, o Origin) (outcome, error) {
+func (s *Service) endsWith(ctx context.Context, tx Tx, value string, shown proof, now time.Time, o Origin) (outcome, error) {
 	t, u, err := s.lockTicket(ctx, tx, value, now)
 	if err != nil {
 		return outcome{}, err
 	}
-	return s.concludeTicket(ctx, tx, t, u, proofBy(Method(kind), now), now, o)
+	return s.concludeTicket(ctx, tx, t, u, shown, now, o)
 }
 
 // strengthen lets p's session go on under a new cookie, and count what was shown.
-func strengthen(ctx context.Context, tx Tx, p *sallyport.Principal, kind otp.Kind, now time.Time) (Renewed, error) {
+func strengthen(ctx context.Context, tx Tx, p *sallyport.Principal, shown proof, now time.Time) (Renewed, error) {
 	sess, err := liveSession(ctx, tx, p, now) // enroller holds its user's row
 	if err != nil {
 		return Renewed{}, err
 	}
-	return strengthenSession(ctx, tx, sess, proofBy(Method(kind), now))
+	return strengthenSession(ctx, tx, sess, shown)
 }

@@ -23,7 +23,10 @@ const (
 
 // enrollable are what u, who has no second factor, can enrol.
 func (s *Service) enrollable(u User) []Method {
-	ms := []Method{ByPasskey}
+	var ms []Method
+	if s.Passkeys != nil {
+		ms = append(ms, ByPasskey)
+	}
 	for _, kind := range s.possible() {
 		if kind != otp.Email || u.contact(otp.Email) != "" {
 			ms = append(ms, Method(kind))

@@ -87,6 +87,13 @@ func (s *Service) possible() []otp.Kind {
 	return []otp.Kind{otp.TOTP, otp.Email, otp.SMS}
 }
 
+func (s *Service) checkKind(kind otp.Kind) error {
+	if !slices.Contains(s.possible(), kind) {
+		return invalid("kind", "%q is none that can be set up here", kind)
+	}
+	return nil
+}
+
 // methodsOfCodes returns those methods of u that are codes.
 func (s *Service) methodsOfCodes(ctx context.Context, tx Tx, u User) (ms []Method, err error) {
 	all, err := confirmedFactors(ctx, tx, u.ID)
@@ -388,17 +395,43 @@ func (s *Service) changedFactor(ctx context.Context, tx Tx, u User, action strin
 }
 
 // strongSession locks the user of p's session, which must be as strong as the user's
-// factors allow: who took it over must not change them by a password alone.
+// factors allow, or it is [ErrWeakSession]. Whatever adds, replaces or removes a way to
+// sign in asks for it, since who took over a session that never saw the second factor
+// (begun before there was one, or on a trusted device) must not get round that factor
+// for good:
+//
+//   - passkeys: to begin one, add, name and remove; names are by what the owner knows
+//     which one to remove
+//   - connected sign-ins: to begin to connect one, connect, disconnect
+//   - authenticator apps, sent codes, recovery codes
+//   - the password, also with the current one in hand: it ends the other sessions
+//   - the address: links to sign in and for a new password go there
+//   - API keys: nobody is asked for a second factor with one
+//   - the deletion of the account, which removes all of these
+//
+// What only takes something away does not, because who sees that somebody else is in
+// their account must be quick: to sign out, end sessions, revoke API keys, forget
+// devices. Names of certificates are for administrators, and not in anybody's own hand.
 func (s *Service) strongSession(ctx context.Context, tx Tx, p *sallyport.Principal, now time.Time) (User, session.Session, error) {
 	u, sess, err := s.ownSession(ctx, tx, p, now)
 	if err != nil || sess.AAL >= 2 {
 		return u, sess, err
 	}
 	own, err := s.methods(ctx, tx, u)
-	if err == nil && len(own) > 0 {
+	if err == nil && len(proof{AMR: sess.AMR}.unshown(own)) > 0 {
 		err = ErrWeakSession
 	}
 	return u, sess, err
+}
+
+// Strong reports with [ErrWeakSession] that p's session may not change how its subject
+// signs in: for what is begun here and ends elsewhere. [ErrNoSession] if there is none.
+func (s *Service) Strong(ctx context.Context, p *sallyport.Principal) error {
+	now := present()
+	return s.Store.Update(ctx, func(tx Tx) error {
+		_, _, err := s.strongSession(ctx, tx, p, now)
+		return err
+	})
 }
 
 // NewRecoveryCodes gives p's subject a new set of recovery codes; the old ones are

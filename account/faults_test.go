@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -61,6 +62,9 @@ func (s *faulty) tx(tx account.Tx, written *[]string) account.Tx {
 	tx.Organizations = faultyOrganizations{tx.Organizations, w}
 	tx.Members = faultyMembers{tx.Members, w}
 	tx.Invitations = faultyInvitations{tx.Invitations, w}
+	tx.Clients = faultyClients{tx.Clients, w}
+	tx.ClientGrants = faultyClientGrants{tx.ClientGrants, w}
+	tx.Consents = faultyConsents{tx.Consents, w}
 	tx.Failures = faultyFailures{tx.Failures, w}
 	tx.Audit = faultyAudit{tx.Audit, w}
 	tx.Log = faultyLog{tx.Log, w}
@@ -172,6 +176,10 @@ func (s faultyFamilies) Rotate(ctx context.Context, r token.Rotation) (token.Rot
 
 func (s faultyFamilies) EndSession(ctx context.Context, id, reason string, now time.Time) error {
 	return s.w.do("Families.EndSession", func() error { return s.Families.EndSession(ctx, id, reason, now) })
+}
+
+func (s faultyFamilies) EndGrant(ctx context.Context, id, reason string, now time.Time) error {
+	return s.w.do("Families.EndGrant", func() error { return s.Families.EndGrant(ctx, id, reason, now) })
 }
 
 func (s faultyFamilies) EndSubject(ctx context.Context, subject, except, reason string, now time.Time) error {
@@ -307,6 +315,57 @@ func (s faultyInvitations) Revoke(ctx context.Context, in, id string) (org.Invit
 
 func (s faultyInvitations) Withdraw(ctx context.Context, in, email, inviter string) error {
 	return s.w.do("Invitations.Withdraw", func() error { return s.Invitations.Withdraw(ctx, in, email, inviter) })
+}
+
+type faultyClients struct {
+	oauth.Clients
+	w writer
+}
+
+func (s faultyClients) Create(ctx context.Context, c oauth.Client) error {
+	return s.w.do("Clients.Create", func() error { return s.Clients.Create(ctx, c) })
+}
+
+func (s faultyClients) Update(ctx context.Context, c oauth.Client, was time.Time) error {
+	return s.w.do("Clients.Update", func() error { return s.Clients.Update(ctx, c, was) })
+}
+
+func (s faultyClients) Delete(ctx context.Context, id string) (bool, error) {
+	return write(s.w, "Clients.Delete", func() (bool, error) { return s.Clients.Delete(ctx, id) })
+}
+
+type faultyClientGrants struct {
+	oauth.Grants
+	w writer
+}
+
+func (s faultyClientGrants) Create(ctx context.Context, g oauth.Grant) error {
+	return s.w.do("ClientGrants.Create", func() error { return s.Grants.Create(ctx, g) })
+}
+
+func (s faultyClientGrants) Redeem(ctx context.Context, id string, now time.Time) (bool, error) {
+	return write(s.w, "ClientGrants.Redeem", func() (bool, error) { return s.Grants.Redeem(ctx, id, now) })
+}
+
+func (s faultyClientGrants) End(ctx context.Context, id string) (bool, error) {
+	return write(s.w, "ClientGrants.End", func() (bool, error) { return s.Grants.End(ctx, id) })
+}
+
+func (s faultyClientGrants) EndAll(ctx context.Context, user, client string) ([]string, error) {
+	return write(s.w, "ClientGrants.EndAll", func() ([]string, error) { return s.Grants.EndAll(ctx, user, client) })
+}
+
+type faultyConsents struct {
+	oauth.Consents
+	w writer
+}
+
+func (s faultyConsents) Put(ctx context.Context, c oauth.Consent) error {
+	return s.w.do("Consents.Put", func() error { return s.Consents.Put(ctx, c) })
+}
+
+func (s faultyConsents) Remove(ctx context.Context, user, client string) (bool, error) {
+	return write(s.w, "Consents.Remove", func() (bool, error) { return s.Consents.Remove(ctx, user, client) })
 }
 
 type faultyFailures struct {

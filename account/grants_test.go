@@ -208,7 +208,7 @@ func TestGrantsGoWithTheGrantee(t *testing.T) {
 // left for an id that does not exist any more.
 func TestNoGrantOutlivesItsGrantee(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
-		for range testenv.Count(10, 100) {
+		for range testenv.Count(5, 100) {
 			u, role := h.member().User, newName()
 			h.must(h.PutRole(t.Context(), authz.Role{Name: role}, nil, origin("")))
 			g, r := postGrant(authz.SubjectGrantee, u.ID), postGrant(authz.RoleGrantee, role)

@@ -157,8 +157,9 @@ func (h *house) start(t testing.TB) *node {
 		MailedCodes: &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "mailed codes", Free: 5},
 		Asked:       &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "messages", Free: 3},
 		AskedFrom:   &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "messages of a client", Free: 1 << 20},
+		Kept:        &limit.Tries{Key: h.sealer.Derive("codes"), Purpose: "requests of clients", Free: 1 << 20},
 		Refreshes:   &token.RefreshTokens{Current: 1, Key: func(v uint32) ([]byte, bool) { return h.sealer.Derive("refresh"), v == 1 }},
-		Sign:        n.ring.Keys().AccessToken, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
+		Sign:        n.ring.Keys().AccessToken, Schedule: n.ring.Schedule, Issuer: issuer, Sealer: h.sealer, Pages: issuer + "/auth",
 		ServiceName: "Orchard", DefaultRoles: []string{"member"},
 	}
 	n.must(n.EnsureRoles(t.Context(), []authz.Role{
@@ -264,7 +265,7 @@ func (n *node) dead(access string) error {
 	c := n.claims(access)
 	p, err := revoke.ParsePosition(c.Rev)
 	n.must(err)
-	return n.Follower.Dead(p, revoke.IDs{Token: c.ID, Session: c.Session, Subject: c.Subject, Client: c.ClientID, Key: c.KeyID})
+	return n.Follower.Dead(p, revoke.IDs{Token: c.ID, Session: c.Session, Grant: c.Grant, Subject: c.Subject, Client: c.ClientID, Key: c.KeyID})
 }
 
 // alive checks that everything a sign-in handed out works, or that nothing does.

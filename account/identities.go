@@ -28,8 +28,8 @@ var (
 	ErrConnected    = errors.New("this sign-in is connected with another account")
 )
 
-// Identities keeps identities within one transaction, and which answers of providers
-// were used.
+// Identities keeps identities within one transaction, and which answers were used: of
+// providers, and to challenges of passkeys.
 type Identities interface {
 	Create(ctx context.Context, i Identity) error // ErrConnected
 	// BySubject returns the one of that issuer and subject, or ErrNotConnected.
@@ -42,6 +42,6 @@ type Identities interface {
 	// RemoveAll removes those of a user and returns how many there were.
 	RemoveAll(ctx context.Context, user string) (int, error)
 	// Spend reports true to the first who brings that hash, and false to everybody
-	// after: what a provider answers counts once. It may be forgotten at until.
+	// after: an answer counts once. It may be forgotten at until.
 	Spend(ctx context.Context, hash []byte, until time.Time) (bool, error)
 }

@@ -245,7 +245,7 @@ func TestAnInvitationIsUsedOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		nodes := []*node{h.node, h.start(t)}
 		ann := h.mailbox("ann@example.org", true)
-		for round := range testenv.Count(10, 200) {
+		for round := range testenv.Count(5, 200) {
 			o := h.organization()
 			plain := h.invite(o, "ann@example.org", "moderator")
 			var won atomic.Int64

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authn/apikey"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/revoke"
@@ -50,6 +51,20 @@ func (k *NewKey) check(now time.Time) error {
 // kept nowhere. [org.ErrNotMember] if it is to act in an organization that the
 // owner is no member of.
 func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Origin) (k apikey.Key, plain string, err error) {
+	return s.createKey(ctx, owner, in, o, func(tx Tx, _ time.Time) (User, error) { return tx.Users.Lock(ctx, owner) })
+}
+
+// CreateOwnKey is [Service.CreateKey] for who makes it for themselves: p's subject, in
+// a session. More errors: [ErrNoSession], [ErrWeakSession].
+func (s *Service) CreateOwnKey(ctx context.Context, p *sallyport.Principal, in NewKey, o Origin) (k apikey.Key, plain string, err error) {
+	return s.createKey(ctx, p.Subject, in, o, func(tx Tx, now time.Time) (User, error) {
+		u, _, err := s.strongSession(ctx, tx, p, now)
+		return u, err
+	})
+}
+
+// createKey makes a key for the owner, whose row lock locks.
+func (s *Service) createKey(ctx context.Context, owner string, in NewKey, o Origin, lock func(Tx, time.Time) (User, error)) (k apikey.Key, plain string, err error) {
 	now := present()
 	if err := in.check(now); err != nil {
 		return k, "", err
@@ -58,7 +73,7 @@ func (s *Service) CreateKey(ctx context.Context, owner string, in NewKey, o Orig
 	k.Owner, k.Org, k.Name, k.Scopes = owner, in.Org, in.Name, in.Scopes
 	k.CreatedAt, k.ExpiresAt = now, in.ExpiresAt.Truncate(time.Millisecond)
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		u, err := tx.Users.Lock(ctx, owner)
+		u, err := lock(tx, now)
 		if err != nil {
 			return p, err
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account/outbox"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -14,20 +15,17 @@ import (
 // mind: to sign in keeps it.
 const LeavingPeriod = 14 * 24 * time.Hour
 
-// Leave plans the deletion of the user's own account and returns when it will be. All
+// Leave plans the deletion of the account of who's subject and returns when it will be. All
 // sessions and API keys end at once, as if it were gone; whoever signs in before that
 // time keeps the account, without those keys. [ErrLastAdmin] if nobody else
-// administers.
-func (s *Service) Leave(ctx context.Context, user string, o Origin) (at time.Time, err error) {
-	now := present()
+// administers; [ErrNoSession], [ErrWeakSession].
+func (s *Service) Leave(ctx context.Context, who *sallyport.Principal, o Origin) (at time.Time, err error) {
+	now, user := present(), who.Subject
 	at = now.Add(LeavingPeriod)
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-		u, err := tx.Users.Lock(ctx, user)
+		u, _, err := s.strongSession(ctx, tx, who, now)
 		if err != nil {
 			return p, err
-		}
-		if !u.DeleteAt.IsZero() { // asked for twice: the first time counts
-			at = u.DeleteAt
 		}
 		if err := replaceable(ctx, tx, user); err != nil {
 			return p, err

@@ -72,10 +72,13 @@ type mailing struct {
 }
 
 // post writes the token and its message, in place of any token that the owner had
-// for this. It takes the same work whether anybody gets the message.
+// for this: each change of an address is undone by a link of its own. It takes the same
+// work whether anybody gets the message.
 func (s *Service) post(ctx context.Context, tx Tx, m mailing, p revoke.Position, now time.Time) error {
-	if err := tx.OneTime.EndAll(ctx, m.owner, m.purpose); err != nil {
-		return err
+	if m.purpose != forUndo {
+		if err := tx.OneTime.EndAll(ctx, m.owner, m.purpose); err != nil {
+			return err
+		}
 	}
 	token, code := secret.NewToken(), onetime.NewCode(random)
 	data, err := json.Marshal(m.data)

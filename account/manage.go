@@ -102,6 +102,9 @@ func (s *Service) remove(ctx context.Context, user string, due func(User) bool, 
 		if _, err := tx.Identities.RemoveAll(ctx, user); err != nil {
 			return p, err
 		}
+		if err := removeClients(ctx, tx, user); err != nil {
+			return p, err
+		}
 		if err := tx.Streams.DeleteOf(ctx, user); err != nil {
 			return p, err
 		}
@@ -116,6 +119,16 @@ func (s *Service) remove(ctx context.Context, user string, due func(User) bool, 
 		}
 		return appendTold(ctx, tx, o.about(user, "user deleted"), dead)
 	})
+}
+
+// removeClients ends what the user has let other programs do, and what they would let
+// them do again without being asked.
+func removeClients(ctx context.Context, tx Tx, user string) error {
+	if _, err := tx.ClientGrants.EndAll(ctx, user, ""); err != nil {
+		return err
+	}
+	_, err := tx.Consents.Remove(ctx, user, "")
+	return err
 }
 
 // administered makes a change after which u, who is locked, may administer no

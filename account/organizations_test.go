@@ -446,7 +446,7 @@ func TestRemovingAMemberIsInForceOnTheNextCheck(t *testing.T) {
 				}
 			})
 		}()
-		for range testenv.Count(10, 200) {
+		for range testenv.Count(5, 200) {
 			h.must(h.Assign(ctx, m.User.ID, "moderator", o.ID, origin("")))
 			h.must(h.SwitchOrganization(ctx, by(sess), o.ID, origin("")))
 			for what, p := range map[string]*sallyport.Principal{"key": doors[0].key(key), "session": doors[0].cookie(sess.Cookie)} {
@@ -480,7 +480,7 @@ func TestMembershipRaces(t *testing.T) {
 		ctx := t.Context()
 		m := h.member()
 		sess := h.again(m.User, true)
-		rounds := testenv.Count(8, 200)
+		rounds := testenv.Count(4, 200)
 		for round := range rounds {
 			o := h.organization(m)
 			h.must(h.SwitchOrganization(ctx, by(sess), o.ID, origin("")))

@@ -31,11 +31,10 @@ const (
 	maxPasskeyName = 64
 )
 
-// What a challenge is good for. Its value is what the device signs, so that it is
+// What a challenge is good for that is made for somebody. Its value is what the device signs, so that it is
 // found by what comes back; the token's Target says who must bring it.
 const (
-	passkeyCreation onetime.Purpose = "passkey.creation" // Target: the session
-	passkeySignIn   onetime.Purpose = "passkey.sign_in"  // Target: the hash of the browser's ticket
+	passkeyCreation onetime.Purpose = "passkey.creation" // Target: the session, or the ticket of the sign-in
 	passkeyFactor   onetime.Purpose = "passkey.factor"   // Target: the ticket of the sign-in; "" = confirms a session
 )
 
@@ -70,15 +69,16 @@ func (s *Service) PasskeysOf(ctx context.Context, user string) (all []passkey.Pa
 	return all, err
 }
 
-// BeginPasskey returns what a browser needs to make a passkey for p's subject. The
-// answer must come by the same session. Errors: [ErrNoSession], [ErrTooManyPasskeys].
-func (s *Service) BeginPasskey(ctx context.Context, p *sallyport.Principal) (o passkey.CreationOptions, err error) {
+// BeginPasskey returns what a browser needs to make a passkey for e. The answer must
+// come by the same session, or with the same ticket. Errors: [ErrTooManyPasskeys], and
+// those of an [Enroller].
+func (s *Service) BeginPasskey(ctx context.Context, e Enroller) (o passkey.CreationOptions, err error) {
 	if s.Passkeys == nil {
 		return o, ErrNoPasskeys
 	}
 	now := present()
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		u, _, err := s.ownSession(ctx, tx, p, now)
+		u, err := s.enroller(ctx, tx, e, new(Origin), now)
 		if err != nil {
 			return err
 		}
@@ -89,11 +89,28 @@ func (s *Service) BeginPasskey(ctx context.Context, p *sallyport.Principal) (o p
 		if len(all) >= maxPasskeys {
 			return ErrTooManyPasskeys
 		}
-		value, err := s.challenge(ctx, tx, onetime.Token{Purpose: passkeyCreation, User: u.ID, Target: p.Session}, now)
+		t, err := s.makerOf(ctx, tx, e, now)
+		if err != nil {
+			return err
+		}
+		value, err := s.challenge(ctx, tx, t, now)
 		o = s.Passkeys.Creation(value, passkey.Person{Handle: handle(u, all), Name: u.name(), DisplayName: u.DisplayName}, all)
 		return err
 	})
 	return o, err
+}
+
+// makerOf is the challenge to whoever makes a passkey: in that session, or with that
+// ticket.
+func (s *Service) makerOf(ctx context.Context, tx Tx, e Enroller, now time.Time) (onetime.Token, error) {
+	if e.Ticket == "" {
+		return onetime.Token{Purpose: passkeyCreation, User: e.Principal.Subject, Target: e.Principal.Session}, nil
+	}
+	t, err := s.ticket(ctx, tx, e.Ticket, now)
+	if err != nil {
+		return onetime.Token{}, err
+	}
+	return onetime.Token{Purpose: passkeyCreation, User: t.User, Target: t.ID}, nil
 }
 
 // handle is what devices know the user by. A device keeps one passkey per handle, so
@@ -105,71 +122,75 @@ func handle(u User, before []passkey.Passkey) []byte {
 	return []byte(u.ID)
 }
 
-// AddPasskey keeps the passkey that a browser has made for p's subject, under a name
-// ("" = one after the device). The session goes on under a new cookie. Errors:
-// [passkey.ErrMalformed], [passkey.ErrRefused], [passkey.ErrTaken] if the subject has
-// it already, [ErrTooManyPasskeys], [ErrNoSession], [InvalidError].
-func (s *Service) AddPasskey(ctx context.Context, p *sallyport.Principal, name string, response []byte, o Origin) (k passkey.Passkey, r Renewed, err error) {
+// AddPasskey keeps the passkey that a browser has made for e, under a name ("" = one
+// after the device). It is a factor like any other: see [Enrolled]. Errors:
+// [passkey.ErrMalformed], [passkey.ErrRefused], [passkey.ErrTaken] if the person has it
+// already, [ErrTooManyPasskeys], [InvalidError], and those of an [Enroller].
+func (s *Service) AddPasskey(ctx context.Context, e Enroller, name string, response []byte, o Origin) (k passkey.Passkey, _ *Enrolled, err error) {
 	if s.Passkeys == nil {
-		return k, r, ErrNoPasskeys
+		return k, nil, ErrNoPasskeys
 	}
 	if name != "" {
 		if err := checkPasskeyName(name); err != nil {
-			return k, r, err
+			return k, nil, err
 		}
 	}
 	made, err := passkey.ParseRegistration(response)
 	if err != nil {
-		return k, r, err
+		return k, nil, err
 	}
 	now := present()
 	// Used up whatever comes of it, and before anything is verified.
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		return answered(ctx, tx, made.Challenge(), onetime.Token{Purpose: passkeyCreation, User: p.Subject, Target: p.Session}, now)
+		want, err := s.makerOf(ctx, tx, e, now)
+		if err != nil {
+			return err
+		}
+		return answered(ctx, tx, made.Challenge(), want, now)
 	})
 	if err != nil {
-		return k, r, err
+		return k, nil, err
 	}
-	if k, err = s.Passkeys.Register(made.Challenge(), made); err != nil {
-		return k, r, err
+	good, err := s.Passkeys.Register(made.Challenge(), made)
+	if err != nil {
+		return k, nil, err
 	}
-	k.User, k.Name, k.CreatedAt = p.Subject, name, now
-	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		r, pos, err = s.keepPasskey(ctx, tx, p, &k, o)
-		return pos, err
+	good.Name = name
+	done, err := s.settingUp(ctx, e, o, func(tx Tx, u User, now time.Time, o Origin) (n newFactor, err error) {
+		k = good // add may run again
+		k.User, k.CreatedAt = u.ID, now
+		if err := keepPasskey(ctx, tx, u, &k); err != nil {
+			return n, err
+		}
+		n.shown = byPasskey(&k, passkey.Use{Verified: made.Verified()}, begun{now: now})
+		n.about, err = s.passkeyChanged(ctx, tx, u, &k, ssf.Create, o, now)
+		return n, err
 	})
-	return k, r, err
+	return k, done, err
 }
 
-// keepPasskey writes a new passkey, and everything that goes with it.
-func (s *Service) keepPasskey(ctx context.Context, tx Tx, p *sallyport.Principal, k *passkey.Passkey, o Origin) (r Renewed, pos revoke.Position, err error) {
-	u, _, err := s.ownSession(ctx, tx, p, k.CreatedAt)
-	if err != nil {
-		return r, pos, err
-	}
+// keepPasskey writes a new passkey of u, whose row is held.
+func keepPasskey(ctx context.Context, tx Tx, u User, k *passkey.Passkey) error {
 	all, err := tx.Passkeys.List(ctx, u.ID)
 	switch {
 	case err != nil:
-		return r, pos, err
+		return err
 	case slices.ContainsFunc(all, func(own passkey.Passkey) bool { return slices.Equal(own.CredentialID, k.CredentialID) }):
-		return r, pos, passkey.ErrTaken
+		return passkey.ErrTaken
 	case len(all) >= maxPasskeys:
-		return r, pos, ErrTooManyPasskeys
+		return ErrTooManyPasskeys
 	}
 	k.Handle, k.Name = handle(u, all), cmp.Or(k.Name, k.DefaultName(all))
 	err = tx.Passkeys.Create(ctx, *k)
 	if errors.Is(err, passkey.ErrTaken) { // somebody else's: nobody is told that they have it
 		err = fmt.Errorf("%w: it is there already", passkey.ErrRefused)
 	}
-	if err != nil {
-		return r, pos, err
-	}
-	return s.passkeyChanged(ctx, tx, p, u, k, ssf.Create, o, k.CreatedAt)
+	return err
 }
 
-// passkeyChanged audits a passkey that came or went, tells its owner, and gives the
-// session a new cookie.
-func (s *Service) passkeyChanged(ctx context.Context, tx Tx, p *sallyport.Principal, u User, k *passkey.Passkey, c ssf.Change, o Origin, now time.Time) (r Renewed, pos revoke.Position, err error) {
+// passkeyChanged audits a passkey that came or went, and tells its owner. It returns
+// what others are told.
+func (s *Service) passkeyChanged(ctx context.Context, tx Tx, u User, k *passkey.Passkey, c ssf.Change, o Origin, now time.Time) (about ssf.About, err error) {
 	action, told, reason := "passkey.add", outbox.FactorAdded, "passkey added"
 	if c == ssf.Revoke {
 		action, told, reason = "passkey.remove", outbox.FactorRemoved, "passkey removed"
@@ -177,18 +198,11 @@ func (s *Service) passkeyChanged(ctx context.Context, tx Tx, p *sallyport.Princi
 	e := o.Entry(action, u.ID, now)
 	e.Detail = map[string]string{"passkey": k.ID, "name": k.Name}
 	if err := tx.Audit.Append(ctx, e); err != nil {
-		return r, pos, err
+		return about, err
 	}
-	if err := s.notify(ctx, tx, u, told, map[string]string{"factor": k.Name}); err != nil {
-		return r, pos, err
-	}
-	if r, err = renewSession(ctx, tx, p.Session); err != nil {
-		return r, pos, err
-	}
-	about := o.about(u.ID, reason)
+	about = o.about(u.ID, reason)
 	about.Change, about.Credential, about.Name = c, ssf.FIDO2, k.Name
-	pos, err = appendTold(ctx, tx, about, s.notice(revoke.Session, p.Session, now))
-	return r, pos, err
+	return about, s.notify(ctx, tx, u, told, map[string]string{"factor": k.Name})
 }
 
 func checkPasskeyName(name string) error {
@@ -201,25 +215,29 @@ func checkPasskeyName(name string) error {
 	return nil
 }
 
-// RenamePasskey gives a passkey of the user another name. Errors:
-// [passkey.ErrNotFound], [InvalidError].
-func (s *Service) RenamePasskey(ctx context.Context, user, id, name string, o Origin) (k passkey.Passkey, err error) {
+// RenamePasskey gives a passkey of p's subject another name. Errors:
+// [passkey.ErrNotFound], [InvalidError], [ErrNoSession], [ErrWeakSession].
+func (s *Service) RenamePasskey(ctx context.Context, p *sallyport.Principal, id, name string, o Origin) (k passkey.Passkey, err error) {
 	if err := checkPasskeyName(name); err != nil {
 		return k, err
 	}
 	now := present()
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		if k, err = ownPasskey(ctx, tx, user, id); err != nil {
+		u, _, err := s.strongSession(ctx, tx, p, now)
+		if err != nil {
 			return err
 		}
-		there, err := tx.Passkeys.Rename(ctx, id, user, name)
+		if k, err = ownPasskey(ctx, tx, u.ID, id); err != nil {
+			return err
+		}
+		there, err := tx.Passkeys.Rename(ctx, id, u.ID, name)
 		if err == nil && !there {
 			err = passkey.ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		e := o.Entry("passkey.rename", user, now)
+		e := o.Entry("passkey.rename", u.ID, now)
 		e.Detail = map[string]string{"passkey": id, "name": name}
 		k.Name = name
 		return tx.Audit.Append(ctx, e)
@@ -238,11 +256,12 @@ func ownPasskey(ctx context.Context, tx Tx, user, id string) (passkey.Passkey, e
 }
 
 // RemovePasskey removes a passkey of p's subject. The session goes on under a new
-// cookie. Errors: [passkey.ErrNotFound], [ErrLastWayIn], [ErrNoSession].
+// cookie. The recovery codes go with the last factor. Errors: [passkey.ErrNotFound],
+// [ErrLastWayIn], [ErrFactorNeeded], [ErrNoSession], [ErrWeakSession].
 func (s *Service) RemovePasskey(ctx context.Context, p *sallyport.Principal, id string, o Origin) (r Renewed, err error) {
 	now := present()
 	err = s.change(ctx, func(tx Tx) (pos revoke.Position, err error) {
-		u, _, err := s.ownSession(ctx, tx, p, now)
+		u, _, err := s.strongSession(ctx, tx, p, now)
 		if err != nil {
 			return pos, err
 		}
@@ -256,8 +275,17 @@ func (s *Service) RemovePasskey(ctx context.Context, p *sallyport.Principal, id 
 		if err := s.keepsWayIn(ctx, tx, u); err != nil {
 			return pos, err
 		}
-		r, pos, err = s.passkeyChanged(ctx, tx, p, u, &k, ssf.Revoke, o, now)
-		return pos, err
+		if err := s.leftWith(ctx, tx, u); err != nil {
+			return pos, err
+		}
+		about, err := s.passkeyChanged(ctx, tx, u, &k, ssf.Revoke, o, now)
+		if err != nil {
+			return pos, err
+		}
+		if r, err = renewSession(ctx, tx, p.Session); err != nil {
+			return pos, err
+		}
+		return appendTold(ctx, tx, about, s.notice(revoke.Session, p.Session, now))
 	})
 	return r, err
 }

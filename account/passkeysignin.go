@@ -2,9 +2,13 @@ package account
 
 import (
 	"context"
-	"encoding/hex"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -34,21 +38,48 @@ type PasskeySignIn struct {
 }
 
 // BeginPasskeySignIn returns what a browser needs to use a passkey of whoever sits
-// there, and the ticket that it must bring along with the answer.
-func (s *Service) BeginPasskeySignIn(ctx context.Context) (o passkey.RequestOptions, ticket string, err error) {
+// there, and the ticket that it must bring along with the answer. Anybody may ask, so
+// nothing is kept of it.
+func (s *Service) BeginPasskeySignIn() (o passkey.RequestOptions, ticket string, err error) {
 	if s.Passkeys == nil {
 		return o, "", ErrNoPasskeys
 	}
 	ticket = secret.NewToken()
-	err = s.Store.Update(ctx, func(tx Tx) error {
-		value, err := s.challenge(ctx, tx, onetime.Token{Purpose: passkeySignIn, Target: holder(ticket)}, present())
-		o = s.Passkeys.Request(value, nil)
-		return err
-	})
-	return o, ticket, err
+	value := signInChallenge(s.Sealer.Derive(signInPurpose), ticket, present().Add(passkey.Lifetime))
+	return s.Passkeys.Request(value, nil), ticket, nil
 }
 
-func holder(ticket string) string { return hex.EncodeToString(secret.Hash(ticket)) }
+const signInPurpose = "passkey sign-in"
+
+// signInChallenge is the challenge to whoever holds that ticket, until expires: nobody
+// else can make one, or say beforehand what it will be.
+func signInChallenge(key []byte, ticket string, expires time.Time) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(expires.UnixMilli()))
+	h := hmac.New(sha256.New, key)
+	h.Write(b)
+	h.Write([]byte(ticket))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(b))
+}
+
+// until returns when the challenge to that ticket expires, or [passkey.ErrRefused] if it
+// has, or is none of ours, or is to another ticket.
+func (s *Service) until(challenge, ticket string, now time.Time) (expires time.Time, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(challenge)
+	if err != nil || len(b) < 8 {
+		return expires, fmt.Errorf("%w: another challenge", passkey.ErrRefused)
+	}
+	expires = time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	ours := slices.ContainsFunc(s.Sealer.DeriveAll(signInPurpose), func(key []byte) bool {
+		return hmac.Equal([]byte(signInChallenge(key, ticket, expires)), []byte(challenge))
+	})
+	switch {
+	case !ours:
+		err = fmt.Errorf("%w: another challenge", passkey.ErrRefused)
+	case !now.Before(expires):
+		err = fmt.Errorf("%w: the challenge has expired", passkey.ErrRefused)
+	}
+	return expires, err
+}
 
 // SignInByPasskey signs in whoever the passkey belongs to. A device that has made
 // sure of its user is two factors; otherwise the account may ask for another, which
@@ -94,22 +125,17 @@ type passkeyTry struct {
 }
 
 func (s *Service) tryPasskey(ctx context.Context, t *passkeyTry, in PasskeySignIn, o Origin) (*SignedIn, error) {
-	// Used up whatever comes of it, and by one of those who try at once.
 	challenge := t.assertion.Challenge()
-	err := s.Store.Update(ctx, func(tx Tx) (err error) {
-		if err = answered(ctx, tx, challenge, onetime.Token{Purpose: passkeySignIn, Target: holder(in.Ticket)}, t.now); err == nil {
-			t.key, err = tx.Passkeys.ByCredential(ctx, t.assertion.CredentialID())
-		}
-		if errors.Is(err, passkey.ErrNotFound) {
-			return nil // which uses it up all the same
-		}
+	expires, err := s.until(challenge, in.Ticket, t.now)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(tx Tx) (err error) {
+		t.key, err = tx.Passkeys.ByCredential(ctx, t.assertion.CredentialID())
 		return err
 	})
 	if err != nil {
 		return nil, err
-	}
-	if t.key.ID == "" {
-		return nil, passkey.ErrNotFound
 	}
 	use, err := s.Passkeys.Verify(challenge, t.assertion, &t.key)
 	if err != nil {
@@ -130,6 +156,14 @@ func (s *Service) tryPasskey(ctx context.Context, t *passkeyTry, in PasskeySignI
 		}
 		if !u.began(t.position, head.Position) {
 			return fmt.Errorf("%w: the account is closed, or was meanwhile", passkey.ErrRefused)
+		}
+		// Once, and by one of those who try at once.
+		first, err := tx.Identities.Spend(ctx, secret.Hash(signInPurpose+" "+challenge), expires)
+		if err == nil && !first {
+			err = fmt.Errorf("%w: the challenge was used", passkey.ErrRefused)
+		}
+		if err != nil {
+			return err
 		}
 		if err := s.usePasskey(ctx, tx, u, t.assertion, use, t.now); err != nil {
 			return err

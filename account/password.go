@@ -19,10 +19,13 @@ import (
 // one again. The other sessions end, with their tokens; API keys stay. The
 // current session goes on under a new cookie, whose value is returned; it is
 // useless to a session behind tokens. Errors: [ErrInvalidCredentials],
-// [LimitError], [password.WeakError], [ErrNoSession].
+// [LimitError], [password.WeakError], [ErrNoSession], [ErrWeakSession].
 func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, current, next string, o Origin) (sess session.Session, cookie string, err error) {
 	if p.Session == "" {
 		return sess, "", ErrNoSession
+	}
+	if err := s.Strong(ctx, p); err != nil { // before the password is looked at, which nobody guesses here
+		return sess, "", err
 	}
 	u, err := s.User(ctx, p.Subject)
 	if errors.Is(err, ErrNotFound) {
@@ -46,7 +49,7 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 		if err != nil {
 			return fmt.Errorf("hashing: %w", err)
 		}
-		sess, cookie, err = s.replacePassword(ctx, p.Session, a, phc, o)
+		sess, cookie, err = s.replacePassword(ctx, p, a, phc, o)
 		return err
 	})
 	if err != nil {
@@ -59,11 +62,15 @@ func (s *Service) ChangePassword(ctx context.Context, p *sallyport.Principal, cu
 func (u *User) counted() string { return cmp.Or(u.UsernameNorm, u.EmailNorm, u.ID) }
 
 // replacePassword sets the hash and ends what does not survive it.
-func (s *Service) replacePassword(ctx context.Context, current string, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {
+func (s *Service) replacePassword(ctx context.Context, who *sallyport.Principal, a *attempt, phc string, o Origin) (sess session.Session, cookie string, err error) {
+	current := who.Session
 	cookie = secret.NewToken()
 	err = s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
 		u, err := s.recheck(ctx, tx, a)
 		if err != nil {
+			return p, err
+		}
+		if _, _, err := s.strongSession(ctx, tx, who, a.now); err != nil {
 			return p, err
 		}
 		goesOn, dead, err := s.survivors(ctx, tx, u.ID, current, a.now)

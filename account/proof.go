@@ -118,13 +118,7 @@ func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof, o Origin) (
 	if err != nil {
 		return nil, err
 	}
-	if p.Way == string(ByPasskey) { // once more, it would show nothing more
-		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == ByPasskey })
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(methods) > 0 {
+	if methods = p.unshown(methods); len(methods) > 0 {
 		if trusted, err := s.trusted(ctx, tx, u, p, o); err != nil || trusted {
 			return nil, err
 		}
@@ -134,7 +128,21 @@ func (s *Service) lacks(ctx context.Context, tx Tx, u User, p proof, o Origin) (
 	if err != nil || !required {
 		return nil, err
 	}
-	return &NeedsFactorError{Methods: p.beside(s.enrollable(u)), Enrol: true}, nil
+	return &NeedsFactorError{Methods: p.beside(p.unshown(s.enrollable(u))), Enrol: true}, nil
+}
+
+// unshown returns methods without the passkey, if p has shown one: once more, it would
+// show nothing more. Recovery codes stand in for it, and go with it if nothing else is
+// left.
+func (p proof) unshown(methods []Method) []Method {
+	if !slices.Contains(p.AMR, "hwk") && !slices.Contains(p.AMR, "swk") {
+		return methods
+	}
+	rest := slices.DeleteFunc(slices.Clone(methods), func(m Method) bool { return m == ByPasskey })
+	if !hasFactor(rest) {
+		return nil
+	}
+	return rest
 }
 
 // beside returns those of methods that show more than p does: who came by a link in a

@@ -48,7 +48,7 @@ func TestManyUsesOfOneTokenHaveOneSuccessor(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		s := h.member()
 		current := s.Tokens
-		for round := range testenv.Count(25, 500) {
+		for round := range testenv.Count(8, 500) {
 			var got [uses]*account.Tokens
 			many(uses, func(i int) {
 				var err error
@@ -324,7 +324,7 @@ func TestRefreshesRaceWhatEndsThem(t *testing.T) {
 			},
 		}
 		for what, end := range ends {
-			for range testenv.Count(10, 200) {
+			for range testenv.Count(5, 200) {
 				s := h.member()
 				other := h.again(s.User, false)
 				minted := make([][]*account.Tokens, 3)
@@ -372,7 +372,7 @@ func (n *node) untilRefused(from *account.Tokens) (all []*account.Tokens) {
 func TestRefreshesRaceRoles(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		s := h.member()
-		for range testenv.Count(20, 300) {
+		for range testenv.Count(6, 300) {
 			h.must(h.Assign(t.Context(), s.User.ID, "moderator", "", origin("")))
 			before := h.head()
 			var minted [4]*account.Tokens

@@ -14,10 +14,10 @@ import (
 // them since may be missing from the log, whose numbers are given out again. API
 // keys go on, and so does everything else as it was then.
 //
-// The one change is that the log gets another name, in one transaction with the
-// audit entry and however many sessions there are: what has a position in a log of
-// another name is dead. Rows of such sessions and families are swept when they
-// expire.
+// That takes one change, however many sessions there are: the log gets another name, in
+// one transaction with the audit entry, and what has a position in a log of another name
+// is dead. Rows of such sessions and families are swept when they expire. Clients that
+// know of them are told soon.
 //
 // log is the name that the log must still have for that; with another one,
 // somebody was faster and nothing is done. "" stands for whatever it has. cause
@@ -41,6 +41,9 @@ func Restored(ctx context.Context, s Store, log, cause string, o Origin) (p revo
 			return err
 		}
 		if _, err := tx.Log.Renew(ctx, old); err != nil {
+			return err
+		}
+		if err := tx.Introduced.ExpireAll(ctx, now); err != nil {
 			return err
 		}
 		// The log begins with an entry of its own: by its nonce, whoever has read up to

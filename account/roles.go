@@ -150,7 +150,7 @@ func without(roles []authz.Role, name string) (others []authz.Role, current *aut
 	return others, current
 }
 
-func ask(unless func(*authz.Role) error, current *authz.Role) error {
+func ask[T any](unless func(*T) error, current *T) error {
 	if unless == nil {
 		return nil
 	}

@@ -158,7 +158,7 @@ func TestEnsureRolesLeavesWhatIsThere(t *testing.T) {
 func TestOneOfTwoEditorsWins(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		errChanged := errors.New("somebody was faster")
-		for range testenv.Count(10, 200) {
+		for range testenv.Count(5, 200) {
 			name := newName()
 			for _, seen := range []*authz.Role{nil, {Name: name}} {
 				if seen != nil {
@@ -198,7 +198,7 @@ func TestOneOfTwoEditorsWins(t *testing.T) {
 // Two changes that compile, each by itself, and not together.
 func TestDefinitionsAlwaysCompile(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
-		for range testenv.Count(10, 200) {
+		for range testenv.Count(5, 200) {
 			a, b := newName(), newName()
 			h.must(h.PutRole(t.Context(), authz.Role{Name: a}, nil, origin("")))
 			h.must(h.PutRole(t.Context(), authz.Role{Name: b}, nil, origin("")))

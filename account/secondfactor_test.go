@@ -298,18 +298,94 @@ func TestATicketThatIsToBeAnsweredSetsUpNothing(t *testing.T) {
 	h.wants(err, account.ErrTicket, "a number")
 }
 
-// Who took over a session from before cannot change the factors by a password.
-func TestAWeakSessionChangesNoFactor(t *testing.T) {
+// Who took over a session that never saw the second factor cannot get round it for good.
+// What only takes something away is open to everybody who is in.
+func TestAWeakSessionChangesNoWayToSignIn(t *testing.T) {
 	h := newHouse(t, backends[0])
 	s := h.member()
-	before := h.again(s.User, false)
+	h.proves(s)
+	weak, other := h.again(s.User, false), h.again(s.User, false)
+	asked := h.made(enroller(weak), device())
+	k := h.withPasskey(s, device())
+	who := account.Elsewhere{Provider: "acme", Issuer: "https://acme.example", Subject: "1"}
+	_, err := h.Connect(t.Context(), by(s), who, origin(s.User.ID))
+	h.must(err)
+	key, _, err := h.CreateOwnKey(t.Context(), by(s), account.NewKey{Name: "k", Scopes: []string{"post:read"}}, origin(s.User.ID))
+	h.must(err)
 	h.enrol(s)
-	_, err := h.EnrolTOTP(t.Context(), enroller(before), origin(""))
-	h.wants(err, account.ErrWeakSession, "another app")
-	_, err = h.RemoveFactor(t.Context(), by(before), otp.TOTP, origin(""))
-	h.wants(err, account.ErrWeakSession, "removed")
-	_, _, err = h.NewRecoveryCodes(t.Context(), by(before), origin(""))
-	h.wants(err, account.ErrWeakSession, "recovery codes")
-	_, err = h.EnrolTOTP(t.Context(), enroller(s), origin(""))
-	h.wants(err, nil, "the session that set up the first one")
+
+	changes := []struct {
+		what string
+		do   func(*account.SignedIn) error
+	}{
+		{"an app", func(s *account.SignedIn) error {
+			_, err := h.EnrolTOTP(t.Context(), enroller(s), origin(""))
+			return err
+		}},
+		{"an app confirmed", func(s *account.SignedIn) error {
+			_, err := h.ConfirmTOTP(t.Context(), enroller(s), "123456", origin(""))
+			return err
+		}},
+		{"an app removed", func(s *account.SignedIn) error {
+			_, err := h.RemoveFactor(t.Context(), by(s), otp.TOTP, origin(""))
+			return err
+		}},
+		{"codes by telephone", func(s *account.SignedIn) error {
+			_, err := h.EnrolCode(t.Context(), enroller(s), otp.SMS, "+4930123456", origin(""))
+			return err
+		}},
+		{"codes confirmed", func(s *account.SignedIn) error {
+			_, err := h.ConfirmCode(t.Context(), enroller(s), otp.SMS, "123456", origin(""))
+			return err
+		}},
+		{"recovery codes", func(s *account.SignedIn) error {
+			_, _, err := h.NewRecoveryCodes(t.Context(), by(s), origin(""))
+			return err
+		}},
+		{"a passkey begun", func(s *account.SignedIn) error { _, err := h.BeginPasskey(t.Context(), enroller(s)); return err }},
+		{"a passkey added", func(s *account.SignedIn) error {
+			_, _, err := h.AddPasskey(t.Context(), enroller(s), "", asked, origin(""))
+			return err
+		}},
+		{"a passkey named", func(s *account.SignedIn) error {
+			_, err := h.RenamePasskey(t.Context(), by(s), k.ID, "Mine", origin(""))
+			return err
+		}},
+		{"a passkey removed", func(s *account.SignedIn) error {
+			_, err := h.RemovePasskey(t.Context(), by(s), k.ID, origin(""))
+			return err
+		}},
+		{"a provider to be connected", func(s *account.SignedIn) error { return h.Strong(t.Context(), by(s)) }},
+		{"a provider connected", func(s *account.SignedIn) error {
+			_, err := h.Connect(t.Context(), by(s), account.Elsewhere{Provider: "other", Issuer: "https://other.example", Subject: "1"}, origin(""))
+			return err
+		}},
+		{"a provider disconnected", func(s *account.SignedIn) error {
+			_, err := h.Disconnect(t.Context(), by(s), "acme", origin(""))
+			return err
+		}},
+		{"another address", func(s *account.SignedIn) error {
+			return h.SendVerification(t.Context(), by(s), "thief@example.org", origin(""))
+		}},
+		{"another password", func(s *account.SignedIn) error {
+			_, _, err := h.ChangePassword(t.Context(), by(s), pass, pass2, origin(""))
+			return err
+		}},
+		{"an API key", func(s *account.SignedIn) error {
+			_, _, err := h.CreateOwnKey(t.Context(), by(s), account.NewKey{Name: "k", Scopes: []string{"post:read"}}, origin(""))
+			return err
+		}},
+		{"the account deleted", func(s *account.SignedIn) error { _, err := h.Leave(t.Context(), by(s), origin("")); return err }},
+	}
+	for _, c := range changes {
+		h.wants(c.do(weak), account.ErrWeakSession, "%s, by a weak session", c.what)
+	}
+	h.must(h.RevokeKey(t.Context(), key.ID, s.User.ID, origin("")))
+	h.must(h.EndSession(t.Context(), other.Session.ID, s.User.ID, origin("")))
+	h.must(h.SignOut(t.Context(), by(weak), false, origin("")))
+	for _, c := range changes {
+		if err := c.do(s); errors.Is(err, account.ErrWeakSession) {
+			t.Errorf("%s: the session that set up the factors is too weak", c.what)
+		}
+	}
 }

@@ -172,8 +172,8 @@ func (s *Service) EnrolCode(ctx context.Context, e Enroller, channel otp.Kind, p
 			return sent, err
 		}
 	}
-	if !slices.Contains(s.possible(), channel) {
-		return sent, invalid("channel", "%q is none that can be set up here", channel)
+	if err := s.checkKind(channel); err != nil {
+		return sent, err
 	}
 	p, now, err := s.position(ctx)
 	if err != nil {
@@ -199,8 +199,8 @@ func (s *Service) EnrolCode(ctx context.Context, e Enroller, channel otp.Kind, p
 }
 
 // ConfirmCode ends what [Service.EnrolCode] began: with the code that was sent the
-// number is verified, and the factor counts. Errors: [ErrWrongCode], [ErrNoFactor] if
-// none was sent, [otp.CodeError], [LimitError], and those of an [Enroller].
+// number is verified, and the factor counts. Errors: [ErrWrongCode], also if none was
+// sent, [otp.CodeError], [LimitError], and those of an [Enroller].
 func (s *Service) ConfirmCode(ctx context.Context, e Enroller, channel otp.Kind, code string, o Origin) (*Enrolled, error) {
 	typed, err := otp.ParseCode(code, otp.SentDigits)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -47,11 +48,18 @@ type Service struct {
 	MailedCodes *limit.Tries // of wrong codes out of messages, by name
 	Asked       *limit.Tries // of messages that somebody asked for, by name
 	AskedFrom   *limit.Tries // the same by client
+	Kept        *limit.Tries // of requests that anybody may leave, by client
+
+	OldSystem OldSystem // where people come from; nil = nobody is asked
 
 	Refreshes *token.RefreshTokens
 	// Sign writes an access token, with the key that its audience asks for.
-	Sign   func(c *token.Claims) (string, error)
-	Issuer string // claim iss, and the audience of first-party tokens
+	Sign     func(c *token.Claims) (string, error)
+	Schedule token.Schedule // of the keys that Sign has: which audiences have some of their own
+	Issuer   string         // claim iss, and the audience of first-party tokens
+
+	Pseudonyms *oauth.Pseudonyms // by which clients with pairwise subjects know people
+	Sectors    oauth.Sectors     // whose clients may share them
 
 	Passkeys *passkey.Party // whose passkeys they are; nil = there are none
 
@@ -172,7 +180,11 @@ func (s *Service) kill(ctx context.Context, tx Tx, user, reason string, now time
 	if err := tx.Families.EndSubject(ctx, user, "", reason, now); err != nil {
 		return revoke.Entry{}, err
 	}
-	if _, err := tx.Sessions.EndAll(ctx, user, ""); err != nil {
+	ended, err := tx.Sessions.EndAll(ctx, user, "")
+	if err == nil {
+		err = s.tellClients(ctx, tx, ended...)
+	}
+	if err != nil {
 		return revoke.Entry{}, err
 	}
 	return s.killEntry(revoke.Subject, user, now), nil

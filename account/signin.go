@@ -48,15 +48,15 @@ type SignedIn struct {
 
 // SignIn checks a password and starts a session. Every failure is
 // [ErrInvalidCredentials] after equal work, except [LimitError], which names that
-// do not exist get as well, and after a right password [org.ErrNotMember] and
-// [NeedsFactorError].
+// do not exist get as well, [ErrOldSystem], and after a right password
+// [org.ErrNotMember] and [NeedsFactorError].
 //
 // The order is what makes it safe: the position is read first, the attempt is
 // spent before the hash, the hash runs outside any transaction, and creation
 // locks the user and looks again at everything that was verified.
 func (s *Service) SignIn(ctx context.Context, in SignIn, o Origin) (out *SignedIn, err error) {
 	id := parseIdentifier(in.Identifier)
-	a := &attempt{action: "user.sign_in", name: id.counted, password: in.Password, find: id.find}
+	a := &attempt{action: "user.sign_in", name: id.counted, password: in.Password, typed: in.Identifier, find: id.find}
 	err = s.prove(ctx, a, o, func() error {
 		out, err = s.admit(ctx, a, in, o)
 		return err

@@ -384,7 +384,7 @@ func TestASignInChecksTheHashAgain(t *testing.T) {
 func TestSignInsRaceWhatEndsThem(t *testing.T) {
 	everywhere(t, func(t *testing.T, h *house) {
 		for what := range h.ends(account.User{}) {
-			for range testenv.Count(8, 200) {
+			for range testenv.Count(4, 200) {
 				first := h.member()
 				end := h.ends(first.User)[what]
 				if what == "signed out everywhere" {

@@ -87,6 +87,9 @@ func (s *Service) EndSession(ctx context.Context, id, subject string, o Origin) 
 		if !there {
 			return p, session.ErrNotFound
 		}
+		if err := s.tellClients(ctx, tx, sess); err != nil {
+			return p, err
+		}
 		e := o.Entry("session.end", sess.Subject, now)
 		e.Detail = map[string]string{"session": id}
 		if err := tx.Audit.Append(ctx, e); err != nil {
@@ -124,6 +127,9 @@ func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason st
 		return nil, err
 	}
 	ended, err := tx.Sessions.EndAll(ctx, subject, keep)
+	if err == nil {
+		err = s.tellClients(ctx, tx, ended...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +141,19 @@ func (s *Service) endOthers(ctx context.Context, tx Tx, subject, keep, reason st
 }
 
 // Session implements [session.Source].
-func (s *Service) Session(ctx context.Context, hash []byte) (sess session.Session, err error) {
+func (s *Service) Session(ctx context.Context, hash []byte) (session.Session, error) {
+	return s.session(ctx, func(all session.Store) (session.Session, error) { return all.ByTokenHash(ctx, hash) })
+}
+
+// SessionByID implements [session.Sessions].
+func (s *Service) SessionByID(ctx context.Context, id string) (session.Session, error) {
+	return s.session(ctx, func(all session.Store) (session.Session, error) { return all.ByID(ctx, id) })
+}
+
+func (s *Service) session(ctx context.Context, find func(session.Store) (session.Session, error)) (sess session.Session, err error) {
 	read := s.Follower.Cursor()
 	err = s.Store.View(ctx, func(tx Tx) error {
-		if sess, err = tx.Sessions.ByTokenHash(ctx, hash); err != nil {
+		if sess, err = find(tx.Sessions); err != nil {
 			return err
 		}
 		head, err := s.head(ctx, tx, read)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,8 +80,8 @@ type world struct {
 // A station is a place where tokens are shown.
 type station struct {
 	name     string
-	service  *account.Service // nil at a verifier
-	feed     *revoke.Feed
+	service  *account.Service            // nil at a verifier
+	feed     atomic.Pointer[revoke.Feed] // empty at a verifier
 	follower *revoke.Follower
 	auth     *token.Authenticator
 	cache    *revoke.Cache[[32]byte, *sallyport.Principal]
@@ -368,14 +369,15 @@ func (w *world) node(name string) *station {
 // follow starts the node's reading of the log, as a new process does.
 func (w *world) follow(st *station) {
 	if st.follower != nil {
-		st.feed.Close()
+		st.feed.Load().Close()
 		st.follower.Close()
 	}
 	var err error
 	st.follower, err = revoke.Follow(w.t.Context(), revoke.Config{Read: w.read, Log: worldQuiet})
 	w.must(err)
-	st.feed, err = revoke.NewFeed(st.follower, revoke.FeedConfig{Read: w.read, Key: []byte("0123456789abcdef"), Log: worldQuiet})
+	feed, err := revoke.NewFeed(st.follower, revoke.FeedConfig{Read: w.read, Key: []byte("0123456789abcdef"), Log: worldQuiet})
 	w.must(err)
+	st.feed.Store(feed)
 	st.service.Follower = st.follower
 	w.authenticator(st, func(_ context.Context, p *sallyport.Principal) error {
 		standing, err := st.service.Standing(context.Background(), p.Subject, p.Org)
@@ -477,9 +479,10 @@ func (w *world) subscribe(st *station) error {
 	defer cancel()
 	f, err := revoke.Subscribe(ctx, revoke.Subscription{Log: worldQuiet, Connect: func(ctx context.Context, cursor string) (io.ReadCloser, error) {
 		attempt++
+		frames := w.nodes[attempt%2].feed.Load().Frames(ctx, cursor)
 		r, out := io.Pipe()
 		go func() {
-			for f, err := range w.nodes[attempt%2].feed.Frames(ctx, cursor) {
+			for f, err := range frames {
 				if err == nil {
 					_, err = out.Write(f.Text())
 				}
@@ -893,7 +896,7 @@ func (w *world) close() {
 		st.follower.Close()
 	}
 	for _, st := range w.nodes {
-		st.feed.Close()
+		st.feed.Load().Close()
 		st.follower.Close()
 	}
 	for len(w.actors) > 0 {
@@ -917,7 +920,7 @@ func simulate(t *testing.T, seed uint64, f fault, steps int) (trace []string, fa
 const worldSteps = 150
 
 func TestSimulation(t *testing.T) {
-	for seed := range uint64(testenv.Count(40, 20_000)) {
+	for seed := range uint64(testenv.Count(20, 500)) {
 		if trace, err := simulate(t, seed, sound, worldSteps); err != nil {
 			for next := seed + 1; next < seed+200; next++ { // another one may show it in fewer steps
 				if shorter, e := simulate(t, next, sound, min(worldSteps, len(trace))); e != nil && len(shorter) < len(trace) {

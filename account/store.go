@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -41,7 +42,7 @@ type Store interface {
 	// absolute end, refresh families, API keys, failures, invitations, grants,
 	// one-time tokens, mappings of certificates, devices,
 	// factors that wait for their first code after otp.PendingLife,
-	// used answers of providers,
+	// used answers, grants to clients, device codes, initial access tokens (introductions are taken when they expire),
 	// decisions after authz.DecisionRetention, messages outbox.Retention after they
 	// expired, imports importer.Retention after their last change, signals after
 	// ssf.Retention unless a stream that is not disabled waits for them, entries of the log.
@@ -94,6 +95,16 @@ type Tx struct {
 	Recovery     otp.RecoveryCodes
 
 	Identities Identities
+
+	Clients      oauth.Clients
+	ClientGrants oauth.Grants
+	Consents     oauth.Consents
+	DeviceCodes  oauth.DeviceCodes
+	Resources    oauth.Resources
+	Logos        oauth.Logos
+	Introduced   oauth.Introductions
+
+	InitialTokens oauth.InitialTokens
 
 	Imports importer.Checkpoints
 

@@ -66,7 +66,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		var done, refused atomic.Int64
 		many(16, func(i int) {
 			n, u := nodes[i%2], users[i/2%2]
-			for step := range testenv.Count(30, 400) {
+			for step := range testenv.Count(15, 400) {
 				switch err := anything(t.Context(), n.Service, u, &club, i*7+step*5); {
 				case err == nil:
 					done.Add(1)

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -31,7 +32,7 @@ func (s *Service) tokens(f token.Family, sess session.Session, st authz.Standing
 		Issuer: s.Issuer, Audience: []string{s.Issuer}, Subject: f.Subject, ClientID: f.Client,
 		ID: secret.NewID("tok"), IssuedAt: now, Expiry: expiry,
 		Rev: rev.String(), Session: f.Session, Grant: f.Grant, Scopes: f.Scope,
-		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: acr(sess.AAL),
+		AuthTime: sess.AuthTime, AMR: sess.AMR, ACR: ACR(sess.AAL),
 	}
 	claim(c, st)
 	access, err := s.Sign(c)
@@ -74,7 +75,8 @@ func atLeastEmpty(roles []string) []string {
 	return roles
 }
 
-func acr(aal int) string { return fmt.Sprintf("aal%d", aal) }
+// ACR is what tokens say of an assurance level (claim acr).
+func ACR(aal int) string { return fmt.Sprintf("aal%d", aal) }
 
 func (s *Service) newFamily(sess session.Session) *token.Family {
 	return &token.Family{
@@ -137,6 +139,9 @@ func (s *Service) reused(ctx context.Context, tx Tx, r token.Rotated, now time.T
 	if _, err := tx.Sessions.End(ctx, r.Session); err != nil {
 		return p, err
 	}
+	if err := s.tellClients(ctx, tx, session.Session{ID: r.Session}); err != nil {
+		return p, err
+	}
 	e := o.Entry("refresh.reuse", r.Subject, now)
 	e.Outcome, e.Detail = audit.Failure, map[string]string{"family": r.ID, "session": r.Session}
 	if err := tx.Audit.Append(ctx, e); err != nil {
@@ -195,11 +200,16 @@ var ErrNoToken = errors.New("only a signed-in session can issue tokens")
 // Token issues an access token of p's session for another audience: for calling
 // another service on p's behalf. The audience must be a resource that signs.
 func (s *Service) Token(ctx context.Context, p *sallyport.Principal, audience string) (string, error) {
-	if p.Session == "" || p.Scopes != nil {
-		return "", ErrNoToken
-	}
-	access, _, err := s.sessionToken(ctx, p, audience)
+	access, _, err := s.TokenFor(ctx, p, audience)
 	return access, err
+}
+
+// TokenFor is [Service.Token] that says how long the token lives, too.
+func (s *Service) TokenFor(ctx context.Context, p *sallyport.Principal, audience string) (access string, life time.Duration, err error) {
+	if p.Session == "" || p.Scopes != nil {
+		return "", 0, ErrNoToken
+	}
+	return s.sessionToken(ctx, p, audience)
 }
 
 // sessionToken writes an access token that says what p's session says now, and reaches
@@ -223,10 +233,16 @@ func (s *Service) sessionToken(ctx context.Context, p *sallyport.Principal, audi
 		if err != nil {
 			return err
 		}
+		r, err := tx.Resources.ByURI(ctx, audience)
+		if err != nil && !errors.Is(err, oauth.ErrNoResource) {
+			return err
+		}
+		r.URI = audience
+		c.SignWith = s.keyOf(r).Alg
 		st, err := standing(ctx, tx, p.Subject, sess.Org)
 		claim(c, st)
 		c.Rev, c.Expiry = head.Position.String(), s.accessExpiry(sess, now)
-		c.AuthTime, c.AMR, c.ACR = sess.AuthTime, sess.AMR, acr(sess.AAL)
+		c.AuthTime, c.AMR, c.ACR = sess.AuthTime, sess.AMR, ACR(sess.AAL)
 		return err
 	})
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/onetime"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
-	"github.com/sallyport-auth/sallyport/ssf"
 )
 
 // ErrNotYours means that whoever brings a link has not shown that the account which
@@ -92,7 +91,7 @@ func (s *Service) verifyNew(ctx context.Context, tx Tx, u User, p revoke.Positio
 // SendVerification sends a link and a code to an address that p's subject says is
 // theirs: the one that the account has, to prove it, or another in its place. Whether
 // it is somebody else's, nothing tells. Errors: [InvalidError], [LimitError],
-// [ErrNoSession].
+// [ErrNoSession], [ErrWeakSession].
 func (s *Service) SendVerification(ctx context.Context, p *sallyport.Principal, email string, o Origin) error {
 	norm, err := foldEmail(email)
 	if err != nil {
@@ -104,9 +103,9 @@ func (s *Service) SendVerification(ctx context.Context, p *sallyport.Principal, 
 	}
 	var wait time.Duration
 	err = s.Store.Update(ctx, func(tx Tx) error {
-		u, err := tx.Users.Lock(ctx, p.Subject)
+		u, _, err := s.strongSession(ctx, tx, p, now)
 		if err != nil {
-			return ended(err)
+			return err
 		}
 		pause, err := s.Asked.Spend(ctx, tx.Failures, norm, now)
 		if wait = max(wait, pause); err != nil || pause > 0 {
@@ -182,7 +181,7 @@ func (s *Service) VerifyEmail(ctx context.Context, p *sallyport.Principal, v Ver
 		}
 		return s.change(ctx, func(tx Tx) (revoke.Position, error) {
 			if t.Purpose == forRegister {
-				return revoke.Position{}, s.registered(ctx, tx, t, d, phc, now, o)
+				return s.registered(ctx, tx, t, d, phc, now, o)
 			}
 			return s.verified(ctx, tx, v.Mailed, owner, now, o)
 		})
@@ -238,9 +237,9 @@ func (s *Service) LookAtVerification(ctx context.Context, p *sallyport.Principal
 
 // registered makes the account of an address that is proved. phc replaces the password
 // of whoever registered.
-func (s *Service) registered(ctx context.Context, tx Tx, t onetime.Token, d mailedData, phc string, now time.Time, o Origin) error {
+func (s *Service) registered(ctx context.Context, tx Tx, t onetime.Token, d mailedData, phc string, now time.Time, o Origin) (p revoke.Position, err error) {
 	if err := s.consume(ctx, tx, t, now); err != nil {
-		return err
+		return p, err
 	}
 	if phc == "" {
 		phc = d.PHC
@@ -250,11 +249,18 @@ func (s *Service) registered(ctx context.Context, tx Tx, t onetime.Token, d mail
 		Status: Active, CreatedAt: now, UpdatedAt: now,
 	}}
 	o.Actor = n.user.ID
-	err := n.create(ctx, tx, "user.register", o)
+	err = n.create(ctx, tx, "user.register", o)
 	if errors.Is(err, ErrTaken) { // somebody else has proved it meanwhile
 		err = ErrMailed
 	}
-	return err
+	if err != nil {
+		return p, err
+	}
+	dead, err := s.disownOthers(ctx, tx, n.user, o, now)
+	if err != nil || len(dead) == 0 {
+		return p, err
+	}
+	return endAll(ctx, tx, dead, o.about(n.user.ID, "address proved by somebody else"))
 }
 
 // verified writes the address that was proved into the account.
@@ -277,12 +283,19 @@ func (s *Service) verified(ctx context.Context, tx Tx, k Mailed, owner string, n
 	if err := s.tellOldAddress(ctx, tx, before, u, now, o); err != nil {
 		return p, err
 	}
+	dead, err := s.disownOthers(ctx, tx, u, o, now)
+	if err != nil {
+		return p, err
+	}
 	action := "email.verify"
 	if t.Purpose == forChange {
 		action = "email.change"
 	}
 	o.Actor = u.ID
-	return p, tx.Audit.Append(ctx, o.Entry(action, u.ID, now))
+	if err := tx.Audit.Append(ctx, o.Entry(action, u.ID, now)); err != nil || len(dead) == 0 {
+		return p, err
+	}
+	return endAll(ctx, tx, dead, o.about(u.ID, "address proved by somebody else"))
 }
 
 // tellOldAddress tells an address that was proved that it is not the account's any
@@ -300,74 +313,4 @@ func (s *Service) tellOldAddress(ctx context.Context, tx Tx, before, u User, now
 		data: mailedData{Email: before.Email}, lifetime: undoLifetime,
 		letter: outbox.Letter{User: u.ID, To: before.Email, Locale: before.Locale, Data: map[string]string{"email": u.Email, "code": ""}},
 	}, head.Position, now)
-}
-
-// UndoEmailChange gives an account back the address that it had, for who brings the
-// link that went there. Whoever is signed in is signed out, and has no password and no
-// API key any more: another mail leads the owner to a new one. Second factors stay: the link
-// is no way round them. Errors: [ErrMailed].
-func (s *Service) UndoEmailChange(ctx context.Context, token string, o Origin) error {
-	now := present()
-	k := Mailed{Token: token}
-	email := ""
-	err := s.redeem(ctx, k, "", "email.undo", o, func() error {
-		return s.change(ctx, func(tx Tx) (p revoke.Position, err error) {
-			t, d, u, err := s.takeUndo(ctx, tx, k, now)
-			if err != nil {
-				return p, err
-			}
-			u.Email, u.EmailNorm, u.EmailVerified, u.UpdatedAt = d.Email, t.Target, true, now
-			err = tx.Users.SetProfile(ctx, u)
-			if errors.Is(err, ErrTaken) {
-				err = ErrMailed
-			}
-			if err != nil {
-				return p, err
-			}
-			email = u.Email
-			return s.lockOut(ctx, tx, u, now, o)
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return s.ForgotPassword(ctx, email, o)
-}
-
-// takeUndo is take for a link that outlives whatever a thief does to the account.
-func (s *Service) takeUndo(ctx context.Context, tx Tx, k Mailed, now time.Time) (t onetime.Token, d mailedData, u User, err error) {
-	if t, err = s.mailed(ctx, tx, k, "", now, forUndo); err != nil {
-		return t, d, u, err
-	}
-	if err = json.Unmarshal(t.Data, &d); err != nil {
-		return t, d, u, fmt.Errorf("reading token: %w", err)
-	}
-	if u, err = tx.Users.Lock(ctx, t.User); err == nil {
-		err = s.consume(ctx, tx, t, now)
-	}
-	return t, d, u, missed(err)
-}
-
-// lockOut ends what anybody has to u's account.
-func (s *Service) lockOut(ctx context.Context, tx Tx, u User, now time.Time, o Origin) (p revoke.Position, err error) {
-	o.Actor = u.ID
-	dead, err := s.kill(ctx, tx, u.ID, "address change undone", now)
-	if err != nil {
-		return p, err
-	}
-	if _, err := tx.APIKeys.RevokeAll(ctx, u.ID); err != nil {
-		return p, err
-	}
-	if err := tx.Credentials.SetPassword(ctx, u.ID, "", now); err != nil {
-		return p, err
-	}
-	if err := tx.OneTime.EndAll(ctx, u.ID); err != nil {
-		return p, err
-	}
-	if err := tx.Audit.Append(ctx, o.Entry("email.undo", u.ID, now)); err != nil {
-		return p, err
-	}
-	about := o.about(u.ID, "address change undone")
-	about.Change = ssf.Update
-	return appendKills(ctx, tx, u.ID, about, dead, s.notice(revoke.Subject, u.ID, now))
 }

@@ -5,9 +5,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/account/outbox"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 )
 
 func (h *house) byEmail(email string) (ticket string) {
@@ -182,4 +184,153 @@ func TestAnAddressThatLooksTheSameIsAnother(t *testing.T) {
 func isInvalid(err error, member string) bool {
 	e, ok := errors.AsType[*account.InvalidError](err)
 	return ok && e.Member == member
+}
+
+// Who stole a session may have made themselves at home: the way back ends all of it, and
+// nothing that was there before.
+func TestUndoingAChangeOfAddressGivesTheAccountBack(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		name := newName()
+		out, err := h.Register(t.Context(), account.Registration{Username: name, Email: name + "@example.org", Password: pass}, account.SignIn{}, origin(""))
+		h.must(err)
+		h.must(h.VerifyEmail(t.Context(), by(out), account.Verification{Mailed: h.letter(name+"@example.org", outbox.Verify).byLink()}, origin("")))
+		own, theirs := device(), device()
+		old := h.withPasskey(out, own)
+		h.update(func(tx account.Tx) error { // it was made long ago
+			k, err := tx.Passkeys.ByCredential(t.Context(), old.CredentialID)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Passkeys.Remove(t.Context(), k.ID, k.User); err != nil {
+				return err
+			}
+			k.CreatedAt = k.CreatedAt.AddDate(0, -1, 0)
+			return tx.Passkeys.Create(t.Context(), k)
+		})
+
+		h.withPasskey(out, theirs) // before they change the address
+		change := func(to string) {
+			t.Helper()
+			for before := time.Now().UnixMilli(); time.Now().UnixMilli() == before; { // links are told apart by the millisecond
+			}
+			h.must(h.SendVerification(t.Context(), by(out), to, origin("")))
+			h.must(h.VerifyEmail(t.Context(), by(out), account.Verification{Mailed: h.letter(to, outbox.EmailChange).byLink()}, origin("")))
+		}
+		change(name + "@first.example")
+		h.enrol(out)
+		who := account.Elsewhere{Provider: "acme", Issuer: "https://acme.example", Subject: name}
+		_, err = h.Connect(t.Context(), by(out), who, origin(out.User.ID))
+		h.must(err)
+		code := h.sent(outbox.CodeBySMS, func() error {
+			_, err := h.EnrolCode(t.Context(), enroller(out), otp.SMS, "+4930123456", origin(""))
+			return err
+		})
+		_, err = h.ConfirmCode(t.Context(), enroller(out), otp.SMS, code, origin(""))
+		h.must(err)
+		change(name + "@second.example")
+		change(name + "@third.example")
+		// The thief may undo a change of their own, and that helps nothing.
+		h.must(h.UndoEmailChange(t.Context(), h.letter(name+"@second.example", outbox.EmailChanged).token, origin("")))
+
+		h.must(h.UndoEmailChange(t.Context(), h.letter(name+"@example.org", outbox.EmailChanged).token, origin("")))
+		h.obeys("UndoEmailChange")
+		u, err := h.User(t.Context(), out.User.ID)
+		h.must(err)
+		if u.Email != name+"@example.org" || !u.EmailVerified || u.Phone != "" || u.PhoneVerified {
+			t.Errorf("%+v", u)
+		}
+		h.alive(out, false, "the session of whoever changed it")
+		_, err = h.byPasskey(h.chosen(theirs))
+		h.wants(err, account.ErrPasskeyUnknown, "the passkey of whoever changed it")
+		_, err = h.byPasskey(h.chosen(own))
+		h.wants(err, nil, "the owner's passkey")
+		b, err := h.Begin(t.Context())
+		h.must(err)
+		_, err = h.SignInElsewhere(t.Context(), b, who, account.SignIn{}, origin(""))
+		h.wants(err, account.ErrNotConnected, "the provider of whoever changed it")
+		if own := h.own(out); len(own.Factors) != 0 || own.CodesLeft == 0 {
+			t.Errorf("factors %+v", own)
+		}
+		devices, err := h.Devices(t.Context(), u.ID, origin(""))
+		h.must(err)
+		if len(devices) != 1 { // that of the passkey, just now
+			t.Errorf("known devices: %+v", devices)
+		}
+		es := h.audited("email.undo", u.ID)
+		if len(es) != 2 || len(strings.Split(es[1].Detail["removed"], ", ")) != 4 || !strings.Contains(es[1].Detail["removed"], "federated acme") {
+			t.Errorf("audited %+v", es)
+		}
+		h.wants(h.UndoEmailChange(t.Context(), h.letter(name+"@first.example", outbox.EmailChanged).token, origin("")), account.ErrMailed, "the thief's way back")
+	})
+}
+
+// Without any factor of before the owner is not asked for codes that they never saw.
+func TestAfterAnUndoNobodyNeedsTheCodesOfAThief(t *testing.T) {
+	h := newHouse(t, backends[0])
+	name := newName()
+	out, err := h.Register(t.Context(), account.Registration{Username: name, Email: name + "@example.org", Password: pass}, account.SignIn{}, origin(""))
+	h.must(err)
+	h.must(h.VerifyEmail(t.Context(), by(out), account.Verification{Mailed: h.letter(name+"@example.org", outbox.Verify).byLink()}, origin("")))
+	h.must(h.SendVerification(t.Context(), by(out), name+"@thief.example", origin("")))
+	h.must(h.VerifyEmail(t.Context(), by(out), account.Verification{Mailed: h.letter(name+"@thief.example", outbox.EmailChange).byLink()}, origin("")))
+	h.enrol(out)
+	h.must(h.UndoEmailChange(t.Context(), h.letter(name+"@example.org", outbox.EmailChanged).token, origin("")))
+	h.must(h.ResetPassword(t.Context(), h.letter(name+"@example.org", outbox.Reset).byLink(), pass2, origin("")))
+	if !h.canSignIn(name, pass2) {
+		t.Error("the owner does not get in")
+	}
+}
+
+// Whoever made an account with somebody else's address has nothing once the owner of
+// that address has proved it: no password, no passkey, no session, no known device.
+func TestProvingAnAddressEndsAccountsThatOnlyClaimedIt(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		address := newName() + "@example.org"
+		claims := func(roles ...string) *account.SignedIn {
+			name := newName()
+			u, err := h.Add(t.Context(), account.Registration{Username: name, Email: address, Password: pass, Roles: roles}, origin(""))
+			h.must(err)
+			return h.again(u, true)
+		}
+		squatter, admin, bystander := claims(), claims(account.AdminRole), h.member()
+		d := device()
+		h.withPasskey(squatter, d)
+		owner, err := h.Register(t.Context(), account.Registration{Username: newName(), Email: address, Password: pass}, account.SignIn{WithTokens: true}, origin(""))
+		h.must(err)
+		h.must(h.VerifyEmail(t.Context(), by(owner), account.Verification{Mailed: h.letter(address, outbox.Verify).byLink()}, origin("")))
+		h.obeys("VerifyEmail")
+		h.alive(owner, true, "the owner")
+		h.alive(admin, true, "an administrator")
+		h.alive(bystander, true, "somebody else")
+		h.alive(squatter, false, "who claimed it")
+		if h.canSignIn(squatter.User.Username, pass) {
+			t.Error("the password still works")
+		}
+		_, err = h.byPasskey(h.chosen(d))
+		h.wants(err, account.ErrPasskeyUnknown, "the passkey")
+		devices, err := h.Devices(t.Context(), squatter.User.ID, origin(""))
+		h.must(err)
+		if u, _ := h.User(t.Context(), squatter.User.ID); u.Email != "" || len(devices) != 0 {
+			t.Errorf("%+v, devices %+v", u, devices)
+		}
+		if es := h.audited("user.disown", ""); len(es) != 1 || es[0].Target != squatter.User.ID {
+			t.Errorf("audited %+v", es)
+		}
+	})
+}
+
+func TestRegisteringByAddressEndsAccountsThatOnlyClaimedIt(t *testing.T) {
+	h := newHouse(t, backends[0])
+	address := newName() + "@example.org"
+	u, err := h.Add(t.Context(), account.Registration{Username: newName(), Email: address, Password: pass}, origin(""))
+	h.must(err)
+	squatter := h.again(u, true)
+	ticket, err := h.RegisterByEmail(t.Context(), account.Registration{Email: address, Password: pass2}, origin(""))
+	h.must(err)
+	h.must(h.VerifyEmail(t.Context(), nobody, account.Verification{Mailed: h.letter(address, outbox.Verify).byLink(), Ticket: ticket}, origin("")))
+	h.obeys("VerifyEmail")
+	h.alive(squatter, false, "who claimed it")
+	if !h.canSignIn(address, pass2) {
+		t.Error("the owner does not get in")
+	}
 }

@@ -36,6 +36,7 @@ type (
 	principalForm struct {
 		Kind       string    `json:"kind"`
 		Subject    string    `json:"subject,omitzero"`
+		Actor      string    `json:"actor,omitzero"`
 		Org        string    `json:"org,omitzero"`
 		Roles      []string  `json:"roles,omitzero"` // nil and empty stay different
 		OrgRoles   []string  `json:"org_roles,omitzero"`
@@ -43,6 +44,7 @@ type (
 		Plan       string    `json:"plan,omitzero"`
 		Session    string    `json:"session,omitzero"`
 		Grant      string    `json:"grant,omitzero"`
+		Client     string    `json:"client,omitzero"`
 		Credential string    `json:"credential,omitzero"`
 		AuthTime   time.Time `json:"auth_time,omitzero"`
 		AMR        []string  `json:"amr,omitzero"`
@@ -155,8 +157,8 @@ func principalFormOf(p *sallyport.Principal) *principalForm {
 		return nil
 	}
 	f := principalForm{
-		Kind: p.Kind.String(), Subject: p.Subject, Org: p.Org, Roles: p.Roles, OrgRoles: p.OrgRoles, Scopes: p.Scopes, Plan: p.Plan,
-		Session: p.Session, Grant: p.Grant, Credential: p.Credential, AMR: p.AMR, AAL: p.AAL, Rev: p.Rev,
+		Kind: p.Kind.String(), Subject: p.Subject, Actor: p.Actor, Org: p.Org, Roles: p.Roles, OrgRoles: p.OrgRoles, Scopes: p.Scopes, Plan: p.Plan,
+		Session: p.Session, Grant: p.Grant, Client: p.Client, Credential: p.Credential, AMR: p.AMR, AAL: p.AAL, Rev: p.Rev,
 	}
 	if !p.AuthTime.IsZero() {
 		f.AuthTime = p.AuthTime.UTC()
@@ -169,8 +171,8 @@ func (f *principalForm) principal() (*sallyport.Principal, error) {
 		return nil, nil
 	}
 	p := &sallyport.Principal{
-		Subject: f.Subject, Org: f.Org, Roles: f.Roles, OrgRoles: f.OrgRoles, Scopes: f.Scopes, Plan: f.Plan,
-		Session: f.Session, Grant: f.Grant, Credential: f.Credential, AuthTime: f.AuthTime, AMR: f.AMR, AAL: f.AAL, Rev: f.Rev,
+		Subject: f.Subject, Actor: f.Actor, Org: f.Org, Roles: f.Roles, OrgRoles: f.OrgRoles, Scopes: f.Scopes, Plan: f.Plan,
+		Session: f.Session, Grant: f.Grant, Client: f.Client, Credential: f.Credential, AuthTime: f.AuthTime, AMR: f.AMR, AAL: f.AAL, Rev: f.Rev,
 	}
 	for _, p.Kind = range []sallyport.Kind{sallyport.Anonymous, sallyport.User, sallyport.Service} {
 		if p.Kind.String() == f.Kind {

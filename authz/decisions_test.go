@@ -23,8 +23,8 @@ func fullEntry() authz.DecisionEntry {
 		},
 		At: at,
 		Principal: &sallyport.Principal{
-			Kind: sallyport.Service, Subject: "usr_1", Org: "org_1", Roles: []string{"a"}, OrgRoles: []string{"b"}, Scopes: []string{"c"}, Plan: "pro",
-			Session: "ses", Grant: "gid", Credential: "token", AuthTime: at.Add(7), AMR: []string{"pwd"}, AAL: 2, Rev: "log.7",
+			Kind: sallyport.Service, Subject: "usr_1", Actor: "shop", Org: "org_1", Roles: []string{"a"}, OrgRoles: []string{"b"}, Scopes: []string{"c"}, Plan: "pro",
+			Session: "ses", Grant: "gid", Client: "shop", Credential: "token", AuthTime: at.Add(7), AMR: []string{"pwd"}, AAL: 2, Rev: "log.7",
 		},
 		Action: "post:delete", Resource: sallyport.UID{Type: "Post", ID: "1"},
 		Attrs:   map[string]sallyport.Value{"n": sallyport.IntValue(1)},
@@ -85,8 +85,8 @@ func TestDecisionForm(t *testing.T) {
 	text, err := json.Marshal(fullEntry())
 	want := `{"id":"dec_1","at":"2026-01-02T03:04:05.000000006Z","allow":true,"rule":"rule","source":"posts.cedar:1:2","reason":"reason",` +
 		`"need":{"scope":"post:read","acr":["a","b"],"max_age_ns":60000000001},"action":"post:delete",` +
-		`"principal":{"kind":"service","subject":"usr_1","org":"org_1","roles":["a"],"org_roles":["b"],"scopes":["c"],"plan":"pro","session":"ses",` +
-		`"grant":"gid","credential":"token","auth_time":"2026-01-02T03:04:05.000000013Z","amr":["pwd"],"aal":2,"rev":"log.7"},` +
+		`"principal":{"kind":"service","subject":"usr_1","actor":"shop","org":"org_1","roles":["a"],"org_roles":["b"],"scopes":["c"],"plan":"pro","session":"ses",` +
+		`"grant":"gid","client":"shop","credential":"token","auth_time":"2026-01-02T03:04:05.000000013Z","amr":["pwd"],"aal":2,"rev":"log.7"},` +
 		`"resource":{"type":"Post","id":"1"},"attrs":{"n":1},"parents":[{"type":"Folder","id":"news"}],` +
 		`"context":{"time":"2026-01-02T03:04:05.000000015Z","addr":"192.0.2.1","attrs":{"k":true}},"policy_version":7}`
 	if err != nil || string(text) != want {

@@ -66,7 +66,21 @@ var table = []section{
 		guarded("session", "session", 0.90, "map by hand", "scs"),
 		guarded("API key", "apikey", 0.90),
 		guarded("decision, allowed", "allowed", 0.88, "golang-jwt HS256", "map by hand", "casbin"),
+		guarded("answer to a reverse proxy, cookie of the host", "forward_session", 0.85),
+		guarded("answer to a reverse proxy, access token", "forward_token", 0.85),
 		guarded("decision, denied", "denied", 0.88, "golang-jwt HS256", "map by hand", "casbin"),
+	}},
+	{"provider without the network, stores that wait for the disk; the floor is a bare signature by EdDSA", []row{
+		provider("token of a client for itself, SQLite", "sqlite/credentials", mostOurs(100_000)),
+		provider("code for tokens and an ID token by ES256, SQLite", "sqlite/code", goal{}),
+		provider("refresh, SQLite", "sqlite/refresh", goal{}),
+		{what: "refresh, 32 callers, SQLite", ours: figure{"server.Provider/sqlite/refresh-32", "req/s"}},
+		provider("introspection, SQLite", "sqlite/introspection", goal{}),
+		provider("token of a client for itself, PostgreSQL", "postgres/credentials", goal{}),
+		provider("code for tokens and an ID token by ES256, PostgreSQL", "postgres/code", goal{}),
+		provider("refresh, PostgreSQL", "postgres/refresh", goal{}),
+		{what: "refresh, 32 callers, PostgreSQL", ours: figure{"server.Provider/postgres/refresh-32", "req/s"}},
+		provider("introspection, PostgreSQL", "postgres/introspection", goal{}),
 	}},
 	{"sign-in, 200 people at once; the floor is bare argon2id on all processors", []row{
 		{what: "account, session and tokens on SQLite", ours: figure{"server.SignIn", "sign-ins/s"}, floor: figure{"server.SignIn", "argon2id/s"}, ratio: figure{"server.SignIn", "xraw"}, goal: least(0.9)},
@@ -166,6 +180,11 @@ func guarded(what, name string, bound float64, rivals ...string) row {
 		r.rivals = append(r.rivals, rival{name, contest(b, strings.ReplaceAll(name, " ", "-")+"-xbare")})
 	}
 	return r
+}
+
+func provider(what, name string, g goal) row {
+	b := "server.Provider/" + name
+	return row{what: what, ours: figure{b, ns}, floor: figure{b, "sign-ns"}, ratio: figure{b, "xsign"}, goal: g}
 }
 
 func rotation(what, database, floor string, g goal) row {

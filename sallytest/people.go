@@ -1,6 +1,6 @@
-// Package sallytest lets a test pass the real doors as somebody. The gate under
-// test stays what it is in production; only one more authenticator is asked
-// first, which knows the people that the test signed in.
+// Package sallytest lets a test pass the real doors as somebody, and read the mails that
+// the server under test sends. The gate under test stays what it is in production; only
+// one more authenticator is asked first, which knows the people that the test signed in.
 package sallytest
 
 import (

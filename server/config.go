@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,12 +20,14 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
 	"github.com/sallyport-auth/sallyport/authn/federation"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/server/forward"
 	"github.com/sallyport-auth/sallyport/server/messages"
 	"github.com/sallyport-auth/sallyport/server/transmitter"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -38,6 +41,7 @@ type Config struct {
 	Store    account.Store // sqlite.Open, postgres.Open or memory.New
 	Name     string        // of the service, for people; "" = the host of BaseURL
 	Help     string        // address where people find help, shown on every page; "" = none
+	Terms    string        // address of the terms of use, shown where people register; "" = none
 	Theme    web.Theme     // how the pages look
 
 	// Shared is where the nodes of an installation keep together what may be lost:
@@ -70,10 +74,18 @@ type Config struct {
 	// RecordAll writes permissions into the decision log too, not only refusals.
 	RecordAll bool
 
+	// ClientRegistration lets programs register themselves as clients (RFC 7591), each with
+	// a token that an administrator has made for that.
+	ClientRegistration bool
+
 	ClosedRegistration bool // only administrators create accounts
 	EmailIsName        bool // people register with an address alone, which they prove first, and no user name
 	KeepOtherSessions  bool // a password change leaves the other sessions alone
 
+	// FactorKinds are what people can set up beside passkeys; nil = whatever there is: an
+	// authenticator app, codes by mail, and by text message if SMS is set up, or loopback
+	// shows them on a page.
+	FactorKinds     []otp.Kind
 	RequireFactor   bool     // everybody needs a second factor
 	RequireFactorOf []string // roles whose holders need a second factor
 
@@ -101,20 +113,35 @@ type Config struct {
 	Providers []federation.Config
 
 	Origins        []string       // browser origins beside our own that may call, with credentials
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts, and who may ask by Forward
+
+	// Forward says what reverse proxies, which must be among the TrustedProxies, let
+	// through to programs of their own, and to whom. Where no rule is for an address,
+	// nobody gets there. Serve the Server then, not its Routes alone: only it takes what
+	// Envoy asks, of any method and path.
+	Forward []forward.Rule
 
 	// Mail and SMS say who carries messages. Without, they wait in the store; on loopback
 	// they can be read at BasePath/dev/mail.
 	Mail messages.Mail
 	SMS  messages.SMS
 
+	// OldSystem is asked about people without an account at their first sign-in, who are
+	// imported if they have one there: see package oldsystem. nil = nobody is asked.
+	OldSystem account.OldSystem
+
 	// CertificateHeader is how the trusted proxies hand on the certificates of their
 	// clients; "" = not at all. Where no proxy terminates TLS, the listener's
 	// tls.Config says which certificates count.
 	CertificateHeader clientcert.Form
 	// ClientCAs returns the CAs whose certificates count in that header, now: a proxy
-	// is trusted to say which certificate a client has, not which one counts.
+	// is trusted to say which certificate a client has, not which one counts. So is a
+	// listener that takes any certificate (tls.RequestClientCert), as clients need that
+	// prove themselves by one of their own making (RFC 8705 §2.2).
 	ClientCAs func() *x509.CertPool
+	// CertificateURL is where clients show certificates, such as "https://mtls.example.com",
+	// if they are not asked for one at BaseURL; "" = there. Metadata names it.
+	CertificateURL string
 
 	// ManageOnly opens an installation to change it, beside the server that runs it:
 	// nothing is rotated, swept or created anew, except in a store without roles.
@@ -124,7 +151,7 @@ type Config struct {
 	Log          *slog.Logger // nil = slog.Default()
 
 	poll     time.Duration     // between polls of the log; set by tests only
-	outgoing http.RoundTripper // of pushed events; set by tests only
+	outgoing http.RoundTripper // of pushed events and logout tokens; set by tests only
 	lease    time.Duration     // of event streams; set by tests only
 }
 
@@ -182,6 +209,15 @@ func (c *Config) check() error {
 	default:
 		report("CertificateHeader %q is none of rfc9440, nginx, envoy", c.CertificateHeader)
 	}
+	if u, err := url.Parse(c.CertificateURL); c.CertificateURL != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "") {
+		report("CertificateURL %q must look like https://mtls.example.com", c.CertificateURL)
+	}
+	if len(c.Forward) > 0 && len(c.TrustedProxies) == 0 {
+		report("Forward needs TrustedProxies: anybody can write the headers in which a proxy asks")
+	}
+	if err := forward.Check(c.issuer(), c.Forward); err != nil {
+		report("Forward: %w", err)
+	}
 	for name, d := range map[string]time.Duration{
 		"SessionIdle": c.SessionIdle, "SessionMax": c.SessionMax, "AccessLifetime": c.AccessLifetime,
 		"FamilyLifetime": c.FamilyLifetime, "Leeway": c.Leeway, "FreshFor": c.FreshFor,
@@ -220,7 +256,34 @@ func (c *Config) check() error {
 	if u, err := url.Parse(c.Help); err != nil || c.Help != "" && u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "mailto" {
 		report("Help %q must look like https://example.com/help or mailto:help@example.com", c.Help)
 	}
-	return errors.Join(append(errs, c.Theme.Check(), c.checkMessages(), c.Passwords.Validate(), c.Keys.Check())...)
+	if u, err := url.Parse(c.Terms); err != nil || c.Terms != "" && u.Scheme != "https" && u.Scheme != "http" {
+		report("Terms %q must look like https://example.com/terms", c.Terms)
+	}
+	for _, err := range web.Mistakes(c.Theme.Check()) {
+		report("Theme: %w", err)
+	}
+	for _, kind := range c.FactorKinds {
+		if !slices.Contains(c.possibleFactors(), kind) {
+			report("FactorKinds: %q cannot be set up here: there are %q", kind, c.possibleFactors())
+		}
+	}
+	return errors.Join(append(errs, c.checkMessages(), c.Passwords.Validate(), c.Keys.Check())...)
+}
+
+// possibleFactors are the kinds that there are: codes by text message only where they go
+// somewhere.
+func (c *Config) possibleFactors() []otp.Kind {
+	if _, sms := c.carried(); sms || c.showsMessages() {
+		return []otp.Kind{otp.TOTP, otp.Email, otp.SMS}
+	}
+	return []otp.Kind{otp.TOTP, otp.Email}
+}
+
+func (c *Config) factorKinds() []otp.Kind {
+	if c.FactorKinds != nil {
+		return c.FactorKinds
+	}
+	return c.possibleFactors()
 }
 
 func (c *Config) checkURL() error {

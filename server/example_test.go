@@ -46,6 +46,6 @@ func Example() {
 	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
 	fmt.Println(len(problem) > 0)
 	// Output:
-	// 401 Bearer realm="sallyport"
+	// 401 Bearer realm="sallyport", resource_metadata="http://127.0.0.1:8080/.well-known/oauth-protected-resource"
 	// true
 }

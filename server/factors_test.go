@@ -14,10 +14,14 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/server"
+	"github.com/sallyport-auth/sallyport/server/messages"
 )
 
 // app is the authenticator app of somebody.
-type app struct{ key otp.Key }
+type app struct {
+	key  otp.Key
+	used string // code with which it was set up
+}
 
 func (a app) code(ahead int64) string { return a.key.Code(a.key.Step(time.Now()) + ahead) }
 
@@ -37,8 +41,10 @@ func (c *caller) app() (app, []string) {
 	var done struct {
 		Codes []string `json:"recovery_codes"`
 	}
-	c.do("POST", "/auth/totp/confirm", `{"code":"`+app{k}.code(0)+`"}`).want(200).into(&done)
-	return app{k}, done.Codes
+	a := app{key: k}
+	a.used = a.code(0)
+	c.do("POST", "/auth/totp/confirm", `{"code":"`+a.used+`"}`).want(200).into(&done)
+	return a, done.Codes
 }
 
 // message is the code of the last message of a kind.
@@ -168,7 +174,7 @@ func TestASignInWithASecondFactor(t *testing.T) {
 	}
 	mfa("totp", "12345O").want(400, "invalid_request")
 	mfa("totp", "000000").want(401, "invalid_credentials")
-	if a := mfa("totp", phone.code(0)).want(401, "invalid_credentials"); !strings.Contains(a.body, `"reason":"code_used"`) {
+	if a := mfa("totp", phone.used).want(401, "invalid_credentials"); !strings.Contains(a.body, `"reason":"code_used"`) {
 		t.Errorf("a code that was used: %s", a.body)
 	}
 	mfa("totp", phone.code(1)).want(200)
@@ -206,7 +212,7 @@ func TestARequiredFactorIsSetUpWhileSigningIn(t *testing.T) {
 		Access string   `json:"access_token"`
 		Codes  []string `json:"recovery_codes"`
 	}
-	n.do("POST", "/auth/totp/confirm", `{"ticket":"`+step.Ticket+`","code":"`+app{k}.code(0)+`"}`).want(200).into(&in)
+	n.do("POST", "/auth/totp/confirm", `{"ticket":"`+step.Ticket+`","code":"`+app{key: k}.code(0)+`"}`).want(200).into(&in)
 	if in.Status != "signed_in" || len(in.Codes) != otp.RecoverySet {
 		t.Errorf("signed in: %+v", in)
 	}
@@ -236,7 +242,7 @@ func TestFactorsByPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	phone := app{otp.Key{Secret: key, Algorithm: otp.SHA1, Digits: 6, Period: 30 * time.Second}}
+	phone := app{key: otp.Key{Secret: key, Algorithm: otp.SHA1, Digits: 6, Period: 30 * time.Second}}
 	again := ann.visit("POST", "/auth/totp/confirm", url.Values{"code": {"000000"}}).want(422)
 	if !strings.Contains(again.body, m[1]) {
 		t.Error("after a wrong code the key is another, or gone")
@@ -295,4 +301,56 @@ func TestAnAdministratorResetsFactors(t *testing.T) {
 		t.Errorf("after the reset: %+v", step)
 	}
 	boss.do("POST", "/auth/admin/api/users/"+secret.NewID("usr")+"/reset-factors").want(404, "not_found")
+}
+
+// Text messages are offered where they go somewhere: to a gateway or, on loopback, to a
+// page. What is not offered cannot be set up; what was set up can be removed.
+func TestWhichFactorsAreOffered(t *testing.T) {
+	elsewhere := func(c *server.Config) { c.BaseURL = "https://id.example" }
+	for _, tt := range []struct {
+		name   string
+		change []func(*server.Config)
+		want   string
+	}{
+		{"on loopback", nil, "passkey totp sms"},
+		{"elsewhere, without a gateway", []func(*server.Config){elsewhere}, "passkey totp"},
+		{"with one", []func(*server.Config){elsewhere, func(c *server.Config) {
+			c.SMS = messages.SMS{URL: "https://sms.example/send", Secret: "0123456789abcdef"}
+		}}, "passkey totp sms"},
+		{"those that were chosen", []func(*server.Config){func(c *server.Config) { c.FactorKinds = []otp.Kind{otp.SMS} }}, "passkey sms"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := open(t, append(tt.change, func(c *server.Config) { c.RequireFactor = true })...)
+			if _, err := h.Accounts.Add(t.Context(), account.Registration{Username: "ann", Password: pass}, account.Origin{}); err != nil {
+				t.Fatal(err)
+			}
+			step := h.nobody().firstStep("ann")
+			if got := strings.Join(step.Methods, " "); got != tt.want {
+				t.Errorf("offered %s", got)
+			}
+			n := h.nobody()
+			for method, a := range map[string]*answer{
+				"totp": n.do("POST", "/auth/totp", `{"ticket":"`+step.Ticket+`"}`),
+				"sms":  n.do("POST", "/auth/otp/enrol", `{"ticket":"`+step.Ticket+`","channel":"sms","phone":"+4930123456"}`),
+			} {
+				if offered := strings.Contains(tt.want, method); offered != (a.status < 300) || !offered && a.status != 400 {
+					t.Errorf("%s: %d %s", method, a.status, a.body)
+				}
+			}
+		})
+	}
+	h := open(t)
+	ann := h.browser("ann")
+	ann.app()
+	h.Accounts.FactorKinds = []otp.Kind{otp.Email}
+	page := ann.visit("GET", "/auth/factors", nil).want(200)
+	if !strings.Contains(page.body, `name="kind" value="totp"`) || strings.Contains(page.body, `href="/auth/totp"`) {
+		t.Errorf("a kind that is not offered any more: %s", page.body)
+	}
+	ann.do("DELETE", "/auth/totp").want(204)
+
+	c := server.Config{BaseURL: "https://id.example", FactorKinds: []otp.Kind{otp.SMS}}
+	if _, err := server.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), `FactorKinds: "sms" cannot be set up here`) {
+		t.Errorf("text messages that nobody sends: %v", err)
+	}
 }

@@ -28,7 +28,7 @@ func whileAsked(t *testing.T, ask func() int, was, is int, change func()) {
 	for range 4 {
 		askers.Go(func() {
 			begun <- struct{}{}
-			for after := 0; after < testenv.Count(20, 500); {
+			for after := 0; after < testenv.Count(8, 500); {
 				settled := changed.Load()
 				got := ask()
 				if got != is && (settled || got != was) {

@@ -35,7 +35,7 @@ func (c *Config) checkMessages() error {
 // on loopback there is a page for them.
 func (s *Server) messages(ctx context.Context, pages *web.Pages) ([]*outbox.Sender, error) {
 	mail, _ := s.config.carried()
-	if !mail && !s.config.ManageOnly && !s.showsMessages() {
+	if !mail && !s.config.ManageOnly && !s.config.showsMessages() {
 		s.log().WarnContext(ctx, "no mail server is set up: mails wait until there is one, and those with a link or a code expire; set mail.url")
 	}
 	return messages.Senders(messages.Config{
@@ -45,14 +45,14 @@ func (s *Server) messages(ctx context.Context, pages *web.Pages) ([]*outbox.Send
 
 // showsMessages reports whether messages that nobody carries are shown on a page: on
 // this machine only.
-func (s *Server) showsMessages() bool {
-	mail, sms := s.config.carried()
-	return loopback(s.config.base().Hostname()) && !(mail && sms)
+func (c *Config) showsMessages() bool {
+	mail, sms := c.carried()
+	return loopback(c.base().Hostname()) && !(mail && sms)
 }
 
 // devMail mounts the page of messages where it may be.
 func (s *Server) devMail(pages *web.Pages, rt *sallyport.Routes) {
-	if s.showsMessages() {
+	if s.config.showsMessages() {
 		(&messages.DevHandler{
 			Base: s.config.basePath(), Store: s.config.Store, Sealer: s.sealer, Renderer: s.config.renderer(pages), Pages: pages,
 		}).Mount(rt)

@@ -222,11 +222,11 @@ func TestAnInvitation(t *testing.T) {
 		if home := visitor.do("POST", link).want(303).header.Get("Location"); home != "/auth/" {
 			t.Error(home)
 		}
-		if page := visitor.do("GET", "/auth/organizations").want(200); !strings.Contains(page.body, "Act in acme") {
+		if page := visitor.do("GET", "/auth/organizations").want(200); !strings.Contains(page.body, "Act in it: acme") {
 			t.Error(page.body)
 		}
 		visitor.do("POST", "/auth/organization", "org="+acme).want(303)
-		if page := visitor.do("GET", "/auth/organizations").want(200); !strings.Contains(page.body, "Stop acting in acme") {
+		if page := visitor.do("GET", "/auth/organizations").want(200); !strings.Contains(page.body, "Stop acting in it: acme") {
 			t.Error(page.body)
 		}
 		visitor.do("POST", "/auth/organization", "").want(303)

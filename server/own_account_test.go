@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-auth/sallyport/account"
 )
 
 func TestPagesOfTheAccount(t *testing.T) {
@@ -173,4 +175,27 @@ func (h *house) again(name string) *caller {
 	c := h.nobody()
 	c.do("POST", "/auth/login", `{"username":"`+name+`","password":"`+pass+`","mode":"cookie"}`).want(200)
 	return c
+}
+
+// The language that somebody has chosen is known to a browser once they have signed in
+// there, so that the next sign-in begins in it.
+func TestALanguageComesAlongToAnotherBrowser(t *testing.T) {
+	h := open(t)
+	if _, err := h.Accounts.Add(t.Context(), account.Registration{Username: "ann", Password: pass}, account.Origin{}); err != nil {
+		t.Fatal(err)
+	}
+	said := func(a *answer) string { return a.cookieLine("sallyport-locale") }
+	in := `{"username":"ann","password":"` + pass + `","mode":`
+	if got := said(h.nobody().do("POST", "/auth/login", in+`"cookie"}`).want(200)); got != "" {
+		t.Errorf("nothing was chosen, and it is said: %s", got)
+	}
+	ann := h.nobody()
+	ann.do("POST", "/auth/login", in+`"cookie"}`).want(200)
+	ann.do("POST", "/auth/profile", `{"locale":"de-AT"}`).want(204)
+	if got := said(h.nobody().do("POST", "/auth/login", in+`"cookie"}`).want(200)); !strings.HasPrefix(got, "sallyport-locale=de;") {
+		t.Errorf("a browser is told %q", got)
+	}
+	if got := said(h.nobody().do("POST", "/auth/login", in+`""}`).want(200)); got != "" {
+		t.Errorf("a program is told %s", got)
+	}
 }

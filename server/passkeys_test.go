@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
+	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/internal/passkeytest"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/server"
@@ -370,4 +371,116 @@ func TestRelatedOriginsMayUseThePasskeys(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+}
+
+// Who must have a factor and has none makes a passkey, too: by a program and by a page.
+func TestARequiredFactorMayBeAPasskey(t *testing.T) {
+	h := open(t, func(c *server.Config) { c.RequireFactor = true })
+	for _, name := range []string{"ann", "bob", "una"} {
+		if _, err := h.Accounts.Add(t.Context(), account.Registration{Username: name, Password: pass}, account.Origin{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := h.nobody()
+	step := n.firstStep("ann")
+	if step.Status != "mfa_enrolment_required" || step.Methods[0] != "passkey" {
+		t.Fatalf("first step: %+v", step)
+	}
+	_, options := n.do("POST", "/auth/passkeys/options", `{"ticket":"`+step.Ticket+`"}`).asked()
+	credential, err := h.device().Create(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in struct {
+		Status string
+		Access string   `json:"access_token"`
+		Codes  []string `json:"recovery_codes"`
+	}
+	n.do("POST", "/auth/passkeys", byTicket(step.Ticket, string(credential))).want(200).into(&in)
+	if in.Status != "signed_in" || len(in.Codes) != 10 {
+		t.Errorf("signed in: %+v", in)
+	}
+	ann := h.nobody().bearer(in.Access)
+	var list struct{ Items []struct{ ID string } }
+	ann.do("GET", "/auth/passkeys").want(200).into(&list)
+	ann.do("DELETE", "/auth/passkeys/"+list.Items[0].ID).want(409, "conflict")
+	ann.do("POST", "/auth/passkeys/"+list.Items[0].ID+"/remove").want(409, "conflict")
+	n.do("POST", "/auth/passkeys", byTicket(step.Ticket, string(credential))).want(401, "invalid_token")
+	n.do("POST", "/auth/passkeys/options", `{"ticket":"`+step.Ticket+`"}`).want(401, "invalid_token")
+
+	bob := h.nobody()
+	bob.visit("POST", "/auth/login", url.Values{"identifier": {"bob"}, "password": {pass}, "return_to": {"/notes"}}).want(303)
+	if p := bob.visit("GET", "/auth/mfa", nil).want(200); !strings.Contains(p.body, `href="/auth/passkeys/new"`) {
+		t.Errorf("the page does not offer passkeys: %s", p.body)
+	}
+	if p := bob.visit("GET", "/auth/passkeys/new", nil).want(200); !strings.Contains(p.body, `data-again="/auth/mfa"`) {
+		t.Errorf("the page: %s", p.body)
+	}
+	_, options = bob.do("POST", "/auth/passkeys/options", "{}").asked() // by the ticket in the cookie
+	d := h.device()
+	if credential, err = d.Create(options); err != nil {
+		t.Fatal(err)
+	}
+	bob.visit("POST", "/auth/passkeys", url.Values{"credential": {"{}"}}).want(422)
+	p := bob.visit("POST", "/auth/passkeys", url.Values{"credential": {string(credential)}}).want(200)
+	if !strings.Contains(p.body, `name="saved"`) || !strings.Contains(p.body, `value="/notes"`) || strings.Count(p.body, `<li><code dir="ltr">`) != 10 {
+		t.Errorf("the codes: %s", p.body)
+	}
+	bob.do("GET", "/notes").want(200)
+	late := h.nobody().visit("POST", "/auth/passkeys", url.Values{"ticket": {"nonsense"}, "credential": {string(credential)}}).want(303)
+	if got := late.header.Get("Location"); got != "/auth/login?done=expired" {
+		t.Errorf("with a ticket that is none: %s", got)
+	}
+
+	// A second passkey of the kind that does not verify shows nothing beside the first.
+	una := h.device()
+	una.Flags = passkeytest.Present
+	step = n.firstStep("una")
+	_, options = n.do("POST", "/auth/passkeys/options", `{"ticket":"`+step.Ticket+`"}`).asked()
+	credential, _ = una.Create(options)
+	n.do("POST", "/auth/passkeys", byTicket(step.Ticket, string(credential))).want(200)
+	n.do("POST", "/auth/passkeys/login", byTicket(n.choose(una))).want(200).into(&step)
+	again := h.device()
+	again.Flags = passkeytest.Present
+	_, options = n.do("POST", "/auth/passkeys/options", `{"ticket":"`+step.Ticket+`"}`).asked()
+	credential, _ = again.Create(options)
+	n.do("POST", "/auth/passkeys", byTicket(step.Ticket, string(credential))).want(409, "conflict")
+}
+
+// Without a ticket it takes a session, as for every factor.
+func TestMakingAPasskeyNeedsSomebody(t *testing.T) {
+	h := open(t, func(c *server.Config) { c.FreshFor = time.Nanosecond })
+	ann := h.browser("ann")
+	narrow := h.nobody().bearer(signed(h, ann.id, func(cl *token.Claims) { cl.Scopes, cl.AuthTime = []string{"note:read"}, time.Now().Add(time.Minute) }))
+	for _, r := range []struct{ method, path, body string }{
+		{"GET", "/auth/passkeys/new", ""}, {"POST", "/auth/passkeys/options", "{}"}, {"POST", "/auth/passkeys", `{"credential":{}}`},
+	} {
+		h.nobody().do(r.method, r.path, r.body).want(401, "unauthenticated")
+		h.nobody().bearer("garbage").do(r.method, r.path, r.body).want(401, "invalid_token")
+		ann.do(r.method, r.path, r.body).want(401, "step_up_required")
+		narrow.do(r.method, r.path, r.body).want(403, "insufficient_scope")
+	}
+}
+
+func TestTheFirstPasskeyOfAPageComesWithRecoveryCodes(t *testing.T) {
+	h := open(t)
+	ann := h.browser("ann")
+	ann.visit("GET", "/auth/passkeys", nil).want(200)
+	ann.visit("GET", "/auth/passkeys/new", nil).want(200)
+	post := func() *answer {
+		t.Helper()
+		_, options := ann.do("POST", "/auth/passkeys/options", "{}").asked()
+		credential, err := h.device().Create(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ann.visit("POST", "/auth/passkeys", url.Values{"credential": {string(credential)}})
+	}
+	if p := post().want(200); strings.Count(p.body, `<li><code dir="ltr">`) != 10 || !strings.Contains(p.body, `value="/auth/passkeys?done=passkey_added"`) {
+		t.Errorf("the codes: %s", p.body)
+	}
+	if a := post().want(303); a.header.Get("Location") != "/auth/passkeys?done=passkey_added" {
+		t.Errorf("the second: %v", a.header)
+	}
+	ann.visit("POST", "/auth/passkeys", url.Values{"credential": {"{}"}}).want(422)
 }

@@ -361,8 +361,14 @@ func TestEveryRouteNamesItsDoor(t *testing.T) {
 			"GET /.well-known/jwks.json": true, "GET /{$}": true, "GET /healthz": true, "GET /readyz": true,
 			"POST /auth/passkeys/login/options": true, "POST /auth/passkeys/login": true, "POST /auth/passkeys/factor/options": true,
 			"GET /.well-known/webauthn": true,
+			// Clients prove themselves in the body; where a person decides, the handler looks who it is.
+			"GET /.well-known/openid-configuration": true, "GET /.well-known/oauth-authorization-server": true, "GET /.well-known/oauth-protected-resource": true,
+			"GET /auth/oauth/authorize": true, "POST /auth/oauth/authorize": true, "POST /auth/oauth/token": true, "POST /auth/oauth/par": true,
+			"POST /auth/oauth/device_authorization": true, "POST /auth/oauth/revoke": true, "POST /auth/oauth/introspect": true,
+			"GET /auth/oauth/logout": true, "POST /auth/oauth/logout": true, "POST /auth/oauth/logout/confirm": true,
 			// With a session, or with the ticket of a sign-in: they answer 401 themselves without either.
 			"GET /auth/totp": true, "POST /auth/totp": true, "POST /auth/totp/confirm": true,
+			"GET /auth/passkeys/new": true, "POST /auth/passkeys/options": true, "POST /auth/passkeys": true,
 			"POST /auth/otp": true, "GET /auth/otp/{channel}": true, "POST /auth/otp/enrol": true, "POST /auth/otp/confirm": true,
 			"GET /auth/openapi.json": true, "GET /.well-known/authzen-configuration": true, "GET /.well-known/ssf-configuration": true,
 		}[pattern] {

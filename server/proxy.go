@@ -1,11 +1,13 @@
 package server
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
@@ -20,7 +22,7 @@ func (ps proxies) has(a netip.Addr) bool {
 }
 
 // sent reports whether r comes from one of them.
-func (ps proxies) sent(r *http.Request) bool { return ps.has(neighbour(r)) }
+func (ps proxies) sent(r *http.Request) bool { return len(ps) > 0 && ps.has(neighbour(r)) }
 
 // neighbour is whoever has the other end of r's connection.
 func neighbour(r *http.Request) netip.Addr {
@@ -37,6 +39,9 @@ func clientAddr(trusted proxies) func(*http.Request) netip.Addr {
 	}
 	return func(r *http.Request) netip.Addr {
 		client := neighbour(r)
+		if len(r.Header["X-Forwarded-For"]) == 0 {
+			return client
+		}
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		for _, hop := range slices.Backward(hops) {
 			if !trusted.has(client) {
@@ -55,17 +60,22 @@ func clientAddr(trusted proxies) func(*http.Request) netip.Addr {
 // A frontier finds out which certificate the client of a request has, where proxies
 // may stand between.
 type frontier struct {
-	trusted proxies
-	header  *clientcert.Proxy // nil: no header counts
+	trusted  proxies
+	header   *clientcert.Proxy     // nil: no header counts
+	roots    func() *x509.CertPool // nil: only what the listener has verified counts
+	verified *revoke.Cache[[32]byte, *x509.Certificate]
 }
 
 func (s *Server) frontier() *frontier {
 	c := &s.config
-	f := &frontier{trusted: c.TrustedProxies}
+	verified := func() *revoke.Cache[[32]byte, *x509.Certificate] {
+		return revoke.NewCache[[32]byte, *x509.Certificate](s.follower, 1<<12)
+	}
+	f := &frontier{trusted: c.TrustedProxies, roots: c.ClientCAs, verified: verified()}
 	if c.CertificateHeader != "" {
 		f.header = &clientcert.Proxy{
 			Form: c.CertificateHeader, Roots: c.ClientCAs,
-			Cache: revoke.NewCache[[32]byte, *x509.Certificate](s.follower, 1<<12),
+			Cache: verified(),
 		}
 	}
 	return f
@@ -76,11 +86,49 @@ func (s *Server) frontier() *frontier {
 func (f *frontier) peer(r *http.Request) (*x509.Certificate, error) {
 	switch {
 	case !f.trusted.sent(r):
-		return sallyport.VerifiedPeer(r), nil
+		return f.direct(r)
 	case f.header == nil:
 		return nil, nil
 	}
 	return f.header.Peer(r.Header)
+}
+
+// direct returns the certificate of the connection's own client if it counts, and nil if
+// it does not: a listener that takes any certificate (tls.RequestClientCert) takes those
+// that stand for nobody, too.
+func (f *frontier) direct(r *http.Request) (*x509.Certificate, error) {
+	if c := sallyport.VerifiedPeer(r); c != nil || f.roots == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return c, nil
+	}
+	chain := r.TLS.PeerCertificates
+	hash := sha256.New()
+	for _, c := range chain {
+		sum := sha256.Sum256(c.Raw)
+		hash.Write(sum[:])
+	}
+	return f.verified.Find([32]byte(hash.Sum(nil)), func() (*x509.Certificate, revoke.IDs, time.Time, error) {
+		now := time.Now()
+		until := now.Add(time.Minute)
+		if clientcert.Verify(f.roots(), chain[0], chain[1:], now) != nil {
+			return nil, revoke.IDs{}, until, nil
+		}
+		if chain[0].NotAfter.Before(until) {
+			until = chain[0].NotAfter
+		}
+		return chain[0], revoke.IDs{}, until, nil
+	})
+}
+
+// shown is what [sallyport.Gate] asks: the certificate whose key the client of r has,
+// whoever signed it.
+func (f *frontier) shown(r *http.Request) *x509.Certificate {
+	switch {
+	case !f.trusted.sent(r):
+		return sallyport.ShownPeer(r)
+	case f.header == nil:
+		return nil
+	}
+	return f.header.Shown(r.Header)
 }
 
 // strip removes what only a proxy may say from a request that none has sent, so

@@ -201,3 +201,28 @@ func TestAPersonRegistersByAddressOnThePages(t *testing.T) {
 	p.do("POST", "/auth/email/verify", "ticket="+url.QueryEscape(ticket)+"&code="+strings.ToLower(m.Code)).want(303)
 	p.do("POST", "/auth/login", "identifier=ann%40mail.example&password="+typed).want(303)
 }
+
+// A page that has had a mail sent says when it sends another, and does; to everybody it
+// says the same.
+func TestAPageSaysWhenItSendsAnotherMail(t *testing.T) {
+	h := open(t)
+	ann := h.browser("ann")
+	ann.proves("ann@example.org")
+	for _, name := range []string{"ann", "nobody"} {
+		for _, c := range []struct{ ask, page string }{{"/auth/password/forgot", "/auth/password/reset"}, {"/auth/link", "/auth/link/redeem"}} {
+			b := h.nobody()
+			if p := b.visit("GET", c.page, nil).want(200); strings.Contains(p.body, `class="resend"`) {
+				t.Errorf("%s: nothing was sent, and it can be again", c.page)
+			}
+			a := b.visit("POST", c.ask, url.Values{"identifier": {name}}).want(303)
+			p := b.visit("GET", a.header.Get("Location"), nil).want(200)
+			for _, part := range []string{
+				`action="` + c.ask + `" class="resend" data-wait="30"`, `name="identifier" value="` + name + `"`, "You can ask for another mail in 30 seconds.", "/assets/resend-",
+			} {
+				if !strings.Contains(p.body, part) {
+					t.Errorf("%s, for %s: the page lacks %s", c.page, name, part)
+				}
+			}
+		}
+	}
+}

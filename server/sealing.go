@@ -7,7 +7,9 @@ import (
 	"io/fs"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/internal/secret"
+	"github.com/sallyport-auth/sallyport/oauth"
 )
 
 // checkName is where the store keeps the proof that the sealing key is the right
@@ -63,4 +65,36 @@ func (c *Config) sealingKey(sealed bool) ([]byte, error) {
 		return secret.CreateKeyFile(path)
 	}
 	return key, err
+}
+
+// pseudonymName is where the store keeps the key of pseudonyms. It is a purpose of the
+// sealer, too.
+const pseudonymName = "pseudonyms"
+
+// veil finds the key by which clients with pairwise subjects know people, and makes it at
+// the first start that looks for it. Other working keys come of the sealing key; this one
+// is random, so that people stay who they are when that is replaced.
+func (s *Server) veil(ctx context.Context) error {
+	var box []byte
+	store := s.config.Store
+	err := store.View(ctx, func(tx account.Tx) (err error) { box, err = tx.Secrets.Get(ctx, pseudonymName); return err })
+	if err == nil && box == nil {
+		err = store.Update(ctx, func(tx account.Tx) (err error) {
+			box, err = tx.Secrets.Create(ctx, pseudonymName, s.sealer.Seal(pseudonymName, "", secret.NewKey()))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("finding the key of pseudonyms: %w", err)
+	}
+	key, err := s.sealer.Open(pseudonymName, "", box)
+	if err != nil {
+		return fmt.Errorf("opening the key of pseudonyms: %w", err)
+	}
+	s.Accounts.Pseudonyms = &oauth.Pseudonyms{Key: key}
+	s.Accounts.Sectors.Transport = s.config.outgoing
+	if s.Accounts.Sectors.Transport == nil && loopback(s.config.base().Hostname()) {
+		s.Accounts.Sectors.Transport = outbound.Transport(false)
+	}
+	return nil
 }

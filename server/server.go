@@ -29,12 +29,14 @@ import (
 	"github.com/sallyport-auth/sallyport/limit"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/admin"
+	"github.com/sallyport-auth/sallyport/server/backchannel"
 	"github.com/sallyport-auth/sallyport/server/decide"
 	"github.com/sallyport-auth/sallyport/server/devices"
 	"github.com/sallyport-auth/sallyport/server/entry"
 	"github.com/sallyport-auth/sallyport/server/events"
 	"github.com/sallyport-auth/sallyport/server/factors"
 	"github.com/sallyport-auth/sallyport/server/feed"
+	"github.com/sallyport-auth/sallyport/server/forward"
 	"github.com/sallyport-auth/sallyport/server/keyring"
 	"github.com/sallyport-auth/sallyport/server/login"
 	"github.com/sallyport-auth/sallyport/server/me"
@@ -65,11 +67,14 @@ type Server struct {
 	feed     *revoke.Feed
 	events   *events.Streams
 	signals  *transmitter.Transmitter
+	logouts  *backchannel.Notifier
 	senders  []*outbox.Sender
 	decided  *authz.DecisionLog // nil where only management is asked for
 	apiKeys  *apikey.Authenticator
 	tokens   *token.Authenticator // of every audience of ours
+	proofs   *token.Prover
 	setup    *setup.Handler
+	forward  *forward.Handler // nil: no proxy asks
 	cors     *cors
 	outside  *frontier
 	stop     context.CancelFunc
@@ -96,7 +101,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
-	for _, step := range []func(context.Context) error{s.prepare, s.tell, s.guard, s.mount} {
+	for _, step := range []func(context.Context) error{s.veil, s.prepare, s.tell, s.guard, s.mount} {
 		if err := step(ctx); err != nil {
 			s.follower.Close()
 			return nil, err
@@ -114,6 +119,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		s.decided = authz.NewDecisionLog(s.Accounts.LogDecisions, c.Log)
 		s.running.Go(func() { s.maintain(background) })
 		s.running.Go(func() { s.signals.Run(background) })
+		s.running.Go(func() { s.logouts.Run(background) })
 		for _, sender := range s.senders {
 			s.running.Go(func() { sender.Run(background) })
 		}
@@ -159,6 +165,8 @@ func (s *Server) tell(context.Context) (err error) {
 	s.follower.Observe(s.events.Tell)
 	s.signals = s.transmitter()
 	s.follower.Observe(s.signals.Tell)
+	s.logouts = s.notifier()
+	s.follower.Observe(s.logouts.Tell)
 	s.feed, err = revoke.NewFeed(s.follower, revoke.FeedConfig{
 		Read: s.readLog, Key: s.sealer.Derive("revocation feed"), Policy: s.Rules.Bundle, Log: s.config.Log,
 	})
@@ -219,13 +227,16 @@ func (c *Config) accounts(sealer *secret.Sealer, follower *revoke.Follower, ring
 		MailedCodes: &limit.Tries{Key: sealer.Derive("limits of mailed codes"), Purpose: "mailed codes", Free: 5},
 		Asked:       &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages", Free: 3},
 		AskedFrom:   &limit.Tries{Key: sealer.Derive("limits of messages"), Purpose: "messages of a client", Free: 300, FirstPause: 10 * time.Second, MaxPause: time.Minute},
+		Kept:        &limit.Tries{Key: sealer.Derive("limits of requests"), Purpose: "requests of clients", Free: 300, FirstPause: time.Second, MaxPause: 10 * time.Second},
 		Refreshes:   refreshTokens(sealer),
-		Sign:        ring.Keys().AccessToken,
+		Sign:        signer(ring.Keys(), opaqueTokens(sealer)),
+		Schedule:    ring.Schedule,
 		Issuer:      c.issuer(), Sealer: sealer, Pages: c.issuer() + c.basePath(), Timeouts: c.timeouts(),
+		OldSystem:      c.OldSystem,
 		TrustLifetime:  c.TrustFor,
 		AccessLifetime: c.AccessLifetime, FamilyLifetime: c.FamilyLifetime, Leeway: c.Leeway,
 		ServiceName: c.name(), DefaultRoles: c.DefaultRoles, EmailIsName: c.EmailIsName, KeepOtherSessions: c.KeepOtherSessions,
-		RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
+		FactorKinds: c.factorKinds(), RequireFactor: c.RequireFactor, RequireFactorOf: c.RequireFactorOf, Log: c.Log,
 	}
 }
 
@@ -236,23 +247,37 @@ func (c *Config) breaches() *password.Breaches {
 	return &password.Breaches{URL: c.Breaches, Closed: c.BreachesClosed}
 }
 
-// refreshTokens derives the keys of refresh tokens from the sealing keys, each
-// once.
 func refreshTokens(sealer *secret.Sealer) *token.RefreshTokens {
-	const purpose = "refresh tokens"
+	return &token.RefreshTokens{Current: uint32(sealer.KeyID()), Key: derived(sealer, "refresh tokens")}
+}
+
+func opaqueTokens(sealer *secret.Sealer) *token.OpaqueTokens {
+	return &token.OpaqueTokens{Current: uint32(sealer.KeyID()), Key: derived(sealer, "opaque tokens")}
+}
+
+// derived returns the keys for a purpose that come of the sealing keys. Each is derived once.
+func derived(sealer *secret.Sealer, purpose string) func(version uint32) ([]byte, bool) {
 	var keys sync.Map
-	return &token.RefreshTokens{
-		Current: uint32(sealer.KeyID()),
-		Key: func(version uint32) ([]byte, bool) {
-			if key, ok := keys.Load(version); ok {
-				return key.([]byte), true
-			}
-			key, ok := sealer.DeriveFrom(secret.KeyID(version), purpose)
-			if ok {
-				keys.Store(version, key)
-			}
-			return key, ok
-		},
+	return func(version uint32) ([]byte, bool) {
+		if key, ok := keys.Load(version); ok {
+			return key.([]byte), true
+		}
+		key, ok := sealer.DeriveFrom(secret.KeyID(version), purpose)
+		if ok {
+			keys.Store(version, key)
+		}
+		return key, ok
+	}
+}
+
+// signer writes access tokens, in the form that is asked for.
+func signer(keys *token.Keys, opaque *token.OpaqueTokens) func(*token.Claims) (string, error) {
+	return func(c *token.Claims) (string, error) {
+		access, err := keys.AccessToken(c)
+		if err != nil || !c.Opaque {
+			return access, err
+		}
+		return opaque.Wrap(access)
 	}
 }
 
@@ -274,21 +299,24 @@ func (s *Server) guard(context.Context) error {
 	s.apiKeys = &apikey.Authenticator{Keys: s.Accounts, Complete: complete, Cache: remembered()}
 	s.tokens = &token.Authenticator{
 		Verifier: &token.Verifier{Issuer: c.issuer(), InsecureAnyAudience: true, Keys: s.Keyring.Keys()},
-		Follower: s.follower, Complete: complete,
+		Follower: s.follower, Complete: complete, Opaque: opaqueTokens(s.sealer),
 	}
+	bearer := &token.Authenticator{
+		Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
+		Follower: s.follower, Complete: complete, Opaque: s.tokens.Opaque, Cache: token.NewCache(s.follower, cacheSize),
+	}
+	s.proofs = s.prover()
 	s.Gate = &sallyport.Gate{
 		Authenticators: []sallyport.Authenticator{
 			&session.Authenticator{Sessions: s.sessions(), Complete: complete, Cache: remembered()},
 			s.apiKeys,
 			&clientcert.Authenticator{Mappings: s.Accounts, Complete: complete, Cache: remembered(), Log: c.Log},
-			&token.Authenticator{
-				Verifier: &token.Verifier{Issuer: c.issuer(), Audience: c.issuer(), Keys: s.Keyring.Keys()},
-				Follower: s.follower, Complete: complete, Cache: token.NewCache(s.follower, cacheSize),
-			},
+			bearer,
+			&token.Bound{Tokens: bearer, Proofs: s.proofs},
 		},
 		Policy: s.Policy, Limiter: limiter, ShowReason: c.ShowReasons, Record: s.record, RecordAll: c.RecordAll,
 		Cookie: s.sessionCookie().Name, CrossOrigin: s.cors.protection(), Origin: c.issuer(),
-		NotFound: []error{sql.ErrNoRows}, ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
+		NotFound: []error{sql.ErrNoRows}, ResourceMetadata: (&sallyport.ProtectedResource{Resource: c.issuer()}).URL(), ClientAddr: clientAddr(c.TrustedProxies), Peer: s.outside.peer, Shown: s.outside.shown, SignIn: c.basePath() + "/login", StepUp: c.basePath() + "/step-up", Log: c.Log,
 	}
 	return nil
 }
@@ -300,14 +328,20 @@ func (s *Server) mount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := web.New(web.Config{
-		Base: base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
-		Secure: s.config.secure(), Help: s.config.Help, Theme: s.config.Theme, Providers: buttons(providers),
-	})
+	onward := &oauth.Onward{Cookie: s.mailCookie("onward", base), Key: s.sealer.Derive("ways onward")}
+	look := web.Config{
+		Onward: onward.Of,
+		Base:   base, Service: s.config.name(), PasswordMin: cmp.Or(s.config.PasswordMin, password.MinAlone),
+		Secure: s.config.secure(), Help: s.config.Help, Terms: s.config.Terms, Theme: s.config.Theme, Providers: buttons(providers),
+	}
+	pages, err := web.New(look)
 	if err != nil {
 		return err
 	}
 	s.Gate.Page = pages.Problem
+	if s.forward, err = s.forwarding(onward, look); err != nil {
+		return err
+	}
 	if s.senders, err = s.messages(ctx, pages); err != nil {
 		return err
 	}
@@ -316,11 +350,20 @@ func (s *Server) mount(ctx context.Context) error {
 	answer := &entry.Answer{
 		Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts,
 		Session: s.sessionCookie(), Refresh: s.refreshCookie(), Ticket: s.ticketCookie(), Device: s.deviceCookie(),
+		Remember: func(w http.ResponseWriter, locale string) {
+			if language, ok := web.Language(locale); ok {
+				pages.Remember(w, language)
+			}
+		},
 	}
 	s.setup = &setup.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages}
 	withPasskeys := &passkeys.Handler{
 		Base: base, Gate: s.Gate, Accounts: s.Accounts, Answer: answer, Pages: pages, Fresh: s.config.freshFor(),
 		Related: s.config.Passkeys.Origins, Closed: s.config.ClosedRegistration,
+	}
+	administration := &admin.Handler{
+		Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
+		Policy: s.Policy, Rules: s.Rules, GoRules: s.config.Rules, Keyring: s.Keyring,
 	}
 	for _, flow := range []interface{ Mount(*sallyport.Routes) }{
 		&login.Handler{
@@ -342,16 +385,16 @@ func (s *Server) mount(ctx context.Context) error {
 		},
 		&devices.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
 		&membership.Handler{Base: base, Home: home, Gate: s.Gate, Accounts: s.Accounts, Pages: pages},
-		&admin.Handler{
-			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts,
-			Policy: s.Policy, Rules: s.Rules, GoRules: s.config.Rules, Keyring: s.Keyring,
-		},
+		administration,
 		&feed.Handler{Base: base, Gate: s.Gate, Feed: s.feed},
 		&decide.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Policy: s.Policy, Rules: s.Rules},
 		&events.Handler{Base: base, Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower, Tokens: s.tokens, Streams: s.events},
 		&oauth.Handler{
 			Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Accounts: s.Accounts, Follower: s.follower,
-			Tokens: s.tokens, APIKeys: s.apiKeys,
+			Tokens: s.tokens, APIKeys: s.apiKeys, Complete: s.tokens.Complete, Keys: s.Keyring.Keys(), Pages: pages,
+			Session: s.sessionCookie(), Refresh: s.refreshCookie(), Onward: onward, Proofs: s.proofs, Key: s.sealer.Derive("authorization requests"),
+			Fresh: s.config.freshFor(), Service: s.config.name(), Register: s.config.ClientRegistration, MakeKeys: administration.MakeKeys,
+			Certificates: strings.TrimSuffix(s.config.CertificateURL, "/"),
 		},
 		&transmitter.Handler{Base: base, Issuer: s.config.issuer(), Gate: s.Gate, Transmitter: s.signals},
 		s.setup,
@@ -363,6 +406,9 @@ func (s *Server) mount(ctx context.Context) error {
 	} {
 		flow.Mount(s.Routes)
 	}
+	if s.forward != nil {
+		s.forward.Mount(s.Routes)
+	}
 	s.devMail(pages, s.Routes)
 	s.Routes.Handle("GET /.well-known/jwks.json", sallyport.Public().NoCookie(), s.Keyring.Keys())
 	return nil
@@ -372,6 +418,9 @@ func (s *Server) mount(ctx context.Context) error {
 // origins.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.outside.strip(r)
+	if s.forward.Serve(w, r) {
+		return
+	}
 	if s.cors.serve(w, r) {
 		return
 	}
@@ -444,6 +493,9 @@ func (s *Server) maintain(ctx context.Context) {
 		}
 		if _, err := s.Accounts.DeleteLeaving(ctx, time.Now(), batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "deleting accounts whose owners left failed", "err", err)
+		}
+		if err := s.tellExpired(ctx, batch); err != nil && ctx.Err() == nil {
+			s.log().ErrorContext(ctx, "telling clients of sessions that expired failed", "err", err)
 		}
 		if err := s.sweep(ctx, batch); err != nil && ctx.Err() == nil {
 			s.log().ErrorContext(ctx, "sweeping failed", "err", err)

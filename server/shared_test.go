@@ -270,6 +270,8 @@ func TestRedisNeverChangesAnAnswer(t *testing.T) {
 			i := r.IntN(len(shared))
 			found += shared[i].found()
 			shared[i].Close()
+			h := shared[i]
+			h.must(h.store().Close()) // or the connections of hundreds of nodes would pile up
 			shared[i] = openOn(t, openPostgres(t, dsn), here, sharing(t, addr))
 		case 7:
 			old := thief.sessions()

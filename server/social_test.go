@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/federation"
 	"github.com/sallyport-auth/sallyport/internal/outbound"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/upstream"
 	"github.com/sallyport-auth/sallyport/server"
 )
@@ -684,4 +685,87 @@ func driveSocial(h *house) {
 	cat.do("DELETE", "/auth/social/two").want(404, "not_found")
 	cat.link("two").want(303)
 	form(cat).do("POST", "/auth/social/two/unlink", "").want(303)
+}
+
+// Who comes from a provider shows their second factor like everybody, unless they trust
+// the browser.
+func TestASignInElsewhereNeedsTheSecondFactor(t *testing.T) {
+	up := elsewhere(t)
+	h := open(t, with("up", up))
+	ann := h.person(up, "ann")
+	_, codes := ann.app()
+
+	b := h.nobody()
+	var step firstStep
+	a := b.social("up").want(200)
+	a.into(&step)
+	if step.Status != "mfa_required" || strings.Join(step.Methods, " ") != "totp recovery" || cookieOf(b) != "" {
+		t.Fatalf("%+v, session %q", step, cookieOf(b))
+	}
+	b.do("POST", "/auth/mfa", `{"ticket":"`+step.Ticket+`","method":"totp","code":"000000"}`).want(401, "invalid_credentials")
+	b.do("POST", "/auth/mfa", `{"ticket":"`+step.Ticket+`","method":"recovery","code":"`+codes[0]+`"}`).want(200)
+	if m := b.me(); m.Subject != ann.id || !slices.Equal(m.Session.AMR, []string{"fed", "otp", "mfa"}) {
+		t.Errorf("signed in: %+v", m)
+	}
+
+	page := h.nobody().with("Sec-Fetch-Mode", "navigate")
+	if a := page.do("GET", h.visit(page.leave("up", "?return_to=/notes"))).want(303); a.header.Get("Location") != "/auth/mfa" || cookieOf(page) != "" {
+		t.Fatalf("led to %s, session %q", a.header.Get("Location"), cookieOf(page))
+	}
+	page.do("GET", "/auth/mfa").want(200)
+	a = page.visit("POST", "/auth/mfa", url.Values{"method": {"recovery"}, "code": {codes[1]}, "trust_device": {"1"}}).want(303)
+	if a.header.Get("Location") != "/notes" {
+		t.Errorf("led to %s", a.header.Get("Location"))
+	}
+	page.do("POST", "/auth/logout").want(204)
+	if a := page.do("GET", h.visit(page.leave("up", "?return_to=/notes"))).want(303); a.header.Get("Location") != "/notes" {
+		t.Errorf("a browser that is trusted is led to %s", a.header.Get("Location"))
+	}
+}
+
+// Who signs in with a provider alone confirms there that it is them, and the provider's
+// word for when that was is what counts (OpenID Connect Core §3.1.2.1, max_age).
+func TestAStepUpByAProviderIsProvenByWhenItWas(t *testing.T) {
+	up := elsewhere(t)
+	h := open(t, with("up", up))
+	ann := h.person(up, "ann")
+	hour := time.Now().Add(-time.Hour)
+	err := h.Accounts.Store.Update(t.Context(), func(tx account.Tx) error {
+		all, err := tx.Sessions.List(t.Context(), ann.id)
+		if err != nil {
+			return err
+		}
+		return tx.Sessions.Rotate(t.Context(), all[0].ID, secret.Hash(cookieOf(ann)), all[0].Position, hour)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := ann.with("Sec-Fetch-Mode", "navigate")
+	led := func(path string) string { t.Helper(); return page.do("GET", path).want(303).header.Get("Location") }
+	const want = "/auth/api-keys/new"
+	if got := led(led(want)); got != "/auth/login?return_to=%2Fauth%2Fapi-keys%2Fnew&step_up=1" {
+		t.Fatalf("led to %s", got)
+	}
+	for name, claims := range map[string]upstream.Object{
+		"the provider did not look again": {"auth_time": hour.Unix()},
+		"it does not say when":            {"auth_time": nil},
+		"it will be":                      {"auth_time": time.Now().Add(time.Hour).Unix()},
+	} {
+		address := page.leave("up", "?return_to="+want)
+		if q := mustURL(address).Query(); q.Get("max_age") != "0" || q.Get("prompt") != "login" {
+			t.Errorf("asked for %v", q)
+		}
+		up.Lie(upstream.Lies{Claims: claims})
+		if a := page.do("GET", h.visit(address)); a.status != 400 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if got := led(want); !strings.HasPrefix(got, "/auth/step-up") {
+			t.Errorf("%s: led to %s", name, got)
+		}
+	}
+	up.Lie(upstream.Lies{})
+	if a := page.do("GET", h.visit(page.leave("up", "?return_to="+want))).want(303); a.header.Get("Location") != want {
+		t.Errorf("led to %s", a.header.Get("Location"))
+	}
+	page.do("GET", want).want(200)
 }

@@ -121,3 +121,45 @@ func TestASecondFactorIsAskedForBeforeThereIsASession(t *testing.T) {
 		t.Error(a.header)
 	}
 }
+
+// A session from before there was a factor is fresh enough, and changes nothing of how
+// its person signs in until they have shown the factor.
+func TestAWeakSessionShowsTheFactorBeforeItChangesWaysToSignIn(t *testing.T) {
+	up := elsewhere(t)
+	h := open(t, with("up", up))
+	weak := h.browser("ann")
+	strong := h.nobody()
+	strong.do("POST", "/auth/login", `{"username":"ann","password":"`+pass+`","mode":"cookie"}`).want(200)
+	var key struct{ ID string }
+	strong.make(h.device()).want(201).into(&key)
+	phone, _ := strong.app()
+
+	changes := []struct{ method, path, body string }{
+		{"PATCH", "/auth/passkeys/" + key.ID, `{"name":"Mine"}`},
+		{"POST", "/auth/passkeys/" + key.ID + "/rename", `{"name":"Mine"}`},
+		{"POST", "/auth/passkeys/options", `{}`},
+		{"DELETE", "/auth/passkeys/" + key.ID, ""},
+		{"POST", "/auth/social/up/link", ""},
+		{"DELETE", "/auth/social/up", ""},
+		{"POST", "/auth/totp", `{}`},
+		{"POST", "/auth/recovery-codes", ""},
+		{"POST", "/auth/email/change", `{"email":"ann@example.org"}`},
+		{"POST", "/auth/password", `{"current_password":"` + pass + `","new_password":"a heron stands in the river"}`},
+		{"POST", "/auth/api-keys", `{"name":"k","scopes":["note:read"]}`},
+		{"POST", "/auth/leave", `{}`},
+	}
+	for _, c := range changes {
+		a := weak.do(c.method, c.path, c.body).want(401, "step_up_required")
+		if got := strings.Join(a.header.Values("WWW-Authenticate"), ", "); !strings.Contains(got, `acr_values="aal2"`) {
+			t.Errorf("%s %s is challenged by %s", c.method, c.path, got)
+		}
+	}
+	// A form is led to where the factor is shown, and told why.
+	form := url.Values{"current_password": {pass}, "new_password": {"a heron stands in the river"}}
+	if a := weak.page().do("POST", "/auth/password", form.Encode()).want(303); a.header.Get("Location") != "/auth/step-up?acr=aal2" {
+		t.Errorf("led to %s", a.header.Get("Location"))
+	}
+	weak.do("POST", "/auth/step-up", `{"method":"totp","code":"`+phone.code(1)+`"}`).want(200)
+	weak.do("PATCH", "/auth/passkeys/"+key.ID, `{"name":"Mine"}`).want(200)
+	weak.do("POST", "/auth/password", `{"current_password":"`+pass+`","new_password":"a heron stands in the river"}`).want(204)
+}

@@ -23,6 +23,9 @@ var (
 	ErrNewer = errors.New("database belongs to a newer release")
 	// ErrPending means that migrations are to be applied first.
 	ErrPending = errors.New("database needs to be migrated")
+	// ErrEmpty means that this is because nothing has been set up yet, or that this was cut off. It
+	// comes with ErrPending.
+	ErrEmpty = errors.New("nothing has been set up in it yet")
 	// ErrForeign means that somebody else's tables are where ours would be, or
 	// that the file is not a database at all.
 	ErrForeign = errors.New("not a database of Sallyport")

@@ -475,34 +475,62 @@ func (in *installation) issue(access string, off time.Duration) string {
 
 // A listener is a raw reader of the feed.
 type listener struct {
-	resp  *http.Response
-	lines *bufio.Reader
+	in     *installation
+	ctx    context.Context
+	resp   *http.Response
+	lines  *bufio.Reader
+	cursor string // of the last event
 }
 
 // listen opens a stream on a connection of its own.
 func (in *installation) listen(ctx context.Context) (*listener, error) {
-	r, err := http.NewRequestWithContext(ctx, "GET", in.URL+"/auth/revocations", nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+in.key)
-	resp, err := (&http.Transport{}).RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != 200 {
-		resp.Body.Close()
-		return nil, fmt.Errorf("the feed answers %d", resp.StatusCode)
-	}
-	return &listener{resp, bufio.NewReader(resp.Body)}, nil
+	l := &listener{in: in, ctx: ctx}
+	return l, l.open()
 }
 
-// upTo reads up to an event of that name whose data contains something.
+func (l *listener) open() error {
+	r, err := http.NewRequestWithContext(l.ctx, "GET", l.in.URL+"/auth/revocations", nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+l.in.key)
+	if l.cursor != "" {
+		r.Header.Set("Last-Event-ID", l.cursor)
+	}
+	resp, err := (&http.Transport{}).RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case resp.StatusCode == 503 && l.cursor != "": // so slow that it could not read its own log
+		resp.Body.Close()
+		time.Sleep(100 * time.Millisecond)
+		return l.open()
+	case resp.StatusCode != 200:
+		resp.Body.Close()
+		return fmt.Errorf("the feed answers %d", resp.StatusCode)
+	}
+	l.resp, l.lines = resp, bufio.NewReader(resp.Body)
+	return nil
+}
+
+// upTo reads up to an event of that name whose data contains something. Where the machine
+// is so slow that the stream is cut, it goes on from its cursor, as everybody does.
 func (l *listener) upTo(event, data string) error {
 	for name := ""; ; {
 		line, err := l.lines.ReadString('\n')
+		if err != nil && l.ctx.Err() == nil {
+			l.resp.Body.Close()
+			if err := l.open(); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
+		}
+		if value, ok := strings.CutPrefix(line, "id: "); ok {
+			l.cursor = strings.TrimSpace(value)
 		}
 		if value, ok := strings.CutPrefix(line, "event: "); ok {
 			name = strings.TrimSpace(value)

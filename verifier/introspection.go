@@ -43,6 +43,16 @@ type introspection struct {
 	AuthTime int64    `json:"auth_time"`
 	AMR      []string `json:"amr"`
 	ACR      string   `json:"acr"`
+
+	Actor struct {
+		Subject string `json:"sub"`
+	} `json:"act"`
+	From []string `json:"from"` // what else it hangs on
+
+	Bound struct { // to what whoever uses it must prove
+		JKT string `json:"jkt"`
+		X5T string `json:"x5t#S256"`
+	} `json:"cnf"`
 }
 
 // introspect asks the issuer. What is not active is an ErrInvalidCredential; any
@@ -79,8 +89,8 @@ func (i *issuer) introspect(ctx context.Context, value string) (*introspection, 
 
 func (in *introspection) principal() *sallyport.Principal {
 	p := &sallyport.Principal{
-		Kind: sallyport.User, Subject: in.Subject, Org: in.Org, Roles: in.Roles, OrgRoles: in.OrgRoles, Plan: in.Plan,
-		Session: in.Session, Grant: in.Grant, Credential: "token", AMR: in.AMR,
+		Kind: sallyport.User, Subject: in.Subject, Actor: in.Actor.Subject, Org: in.Org, Roles: in.Roles, OrgRoles: in.OrgRoles, Plan: in.Plan,
+		Session: in.Session, Grant: in.Grant, Client: in.Client, Credential: "token", AMR: in.AMR,
 		AAL: 1 + slices.Index([]string{"aal1", "aal2", "aal3"}, in.ACR), Rev: in.Rev,
 	}
 	if in.APIKey != "" {
@@ -110,11 +120,21 @@ func (in *introspection) ids() revoke.IDs {
 // apiKeyPrefix begins what is an API key of the issuer.
 const apiKeyPrefix = "sp_live_"
 
-// apiKeys are checked by asking the issuer, once until something about one changes.
-type apiKeys struct {
+// asked are credentials that only the issuer can read: API keys, opaque tokens. It is
+// asked about each, once until something about that changes.
+type asked struct {
 	issuer   *issuer
-	follower *revoke.Follower
-	cache    *revoke.Cache[[32]byte, *sallyport.Principal]
+	apiKeys  bool
+	tokens   bool
+	audience string // of tokens
+	cache    *revoke.Cache[[32]byte, owner]
+}
+
+// An owner is whose a credential is, and the thumbprint of the certificate that they must
+// show with it; "" = none.
+type owner struct {
+	principal *sallyport.Principal
+	x5t       string
 }
 
 // remember is how long an answer of the issuer serves: its record of when a key was
@@ -122,28 +142,62 @@ type apiKeys struct {
 const remember = time.Minute
 
 // Authenticate implements [sallyport.Authenticator].
-func (a *apiKeys) Authenticate(ctx context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
-	if c.Scheme != sallyport.SchemeAPIKey && c.Scheme != sallyport.SchemeBearer || !strings.HasPrefix(c.Value, apiKeyPrefix) {
+func (a *asked) Authenticate(ctx context.Context, c sallyport.Credential) (*sallyport.Principal, error) {
+	bearer, most, read := c.Scheme == sallyport.SchemeBearer, 256, a.ofKey
+	switch {
+	case a.apiKeys && strings.HasPrefix(c.Value, apiKeyPrefix) && (bearer || c.Scheme == sallyport.SchemeAPIKey):
+	case a.tokens && strings.HasPrefix(c.Value, token.OpaquePrefix) && bearer:
+		most, read = token.MaxSize, a.ofToken
+	default:
 		return nil, sallyport.ErrNotMine
 	}
-	if len(c.Value) > 256 {
-		return nil, fmt.Errorf("%w: longer than an API key", sallyport.ErrInvalidCredential)
+	if len(c.Value) > most {
+		return nil, fmt.Errorf("%w: too long", sallyport.ErrInvalidCredential)
 	}
-	return a.cache.Find(sha256.Sum256([]byte(c.Value)), func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
-		now := time.Now()
+	whose, err := a.cache.Find(sha256.Sum256([]byte(c.Value)), func() (owner, revoke.IDs, time.Time, error) {
+		until := time.Now().Add(remember)
 		in, err := a.issuer.introspect(ctx, c.Value)
+		if err == nil {
+			err = read(in)
+		}
 		if err != nil {
-			return nil, revoke.IDs{}, now, err
+			return owner{}, revoke.IDs{}, time.Time{}, err
 		}
-		if in.APIKey == "" {
-			return nil, revoke.IDs{}, now, errors.New("introspecting: the issuer does not say which API key it is")
-		}
-		until := now.Add(remember)
 		if expires := time.Unix(in.Expires, 0); in.Expires > 0 && expires.Before(until) {
 			until = expires
 		}
-		return in.principal(), in.ids(), until, nil
+		if len(in.From) > 0 { // the cache would watch its own ids only
+			until = time.Time{}
+		}
+		return owner{in.principal(), in.Bound.X5T}, in.ids(), until, nil
 	})
+	switch {
+	case err != nil:
+		return nil, err
+	case whose.x5t != "" && whose.x5t != c.Thumbprint(): // also of one that was seen before
+		return nil, fmt.Errorf("%w: bound to another certificate", sallyport.ErrInvalidCredential)
+	}
+	return whose.principal, nil
+}
+
+func (a *asked) ofKey(in *introspection) error {
+	if in.APIKey == "" {
+		return errors.New("introspecting: the issuer does not say which API key it is")
+	}
+	return nil
+}
+
+// ofToken makes sure that a token is for this service, and for whoever bears it.
+func (a *asked) ofToken(in *introspection) error {
+	switch {
+	case in.ID == "" || in.APIKey != "":
+		return errors.New("introspecting: the issuer does not say which token it is")
+	case !slices.Contains(in.Audience, a.audience):
+		return fmt.Errorf("%w: for another audience", sallyport.ErrInvalidCredential)
+	case in.Bound.JKT != "":
+		return fmt.Errorf("%w: bound to a key, which was not proved", sallyport.ErrInvalidCredential)
+	}
+	return nil
 }
 
 // introspected are tokens that are verified here and, while the feed is not heard, by
@@ -159,8 +213,8 @@ func (a *introspected) Authenticate(ctx context.Context, c sallyport.Credential)
 	if !errors.Is(err, revoke.ErrStale) {
 		return p, err
 	}
-	// The issuer says whether it is alive; for whom it is, is for us to look at.
-	if _, err := a.Verifier.Verify(ctx, c.Value); err != nil {
+	// The issuer says whether it is alive; for whom it is, and who may send it, is for us to look at.
+	if _, err := a.Verifier.VerifyBound(ctx, c.Value, token.Held{X5T: c.Thumbprint()}); err != nil {
 		return nil, fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
 	}
 	in, err := a.issuer.introspect(ctx, c.Value)

@@ -1,9 +1,16 @@
 package verifier_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/verifier"
 )
 
@@ -31,7 +38,8 @@ func TestAPIKeysAreAskedAboutOnce(t *testing.T) {
 		}
 	}
 
-	// It is remembered, and dropped when the feed says so.
+	// It is remembered, and dropped when the feed says so: first of all that the keys were made.
+	s.want(in, "/reports", key, 200)
 	in.asked.Store(0)
 	for range 10 {
 		s.want(in, "/reports", key, 200)
@@ -94,4 +102,75 @@ func TestWhileTheFeedIsCutOffTheIssuerIsAsked(t *testing.T) {
 	if got := s.get("/whoami", out.Tokens.Access); got != 503 {
 		t.Errorf("neither feed nor issuer: %d", got)
 	}
+}
+
+func TestTokensThatOnlyTheIssuerCanReadAreAskedAboutOnce(t *testing.T) {
+	in := install(t)
+	const api = "https://api.example"
+	_, err := in.Accounts.SetResource(t.Context(), oauth.Resource{URI: api, Name: "API"}, nil, account.Origin{})
+	in.must(err)
+	c, _, err := in.Accounts.AddClient(t.Context(), account.ClientRegistration{
+		Client: oauth.Client{
+			Name: "Robot", Grants: []oauth.GrantType{oauth.ByCredentials}, Scopes: []string{"note:read", "report:read"}, Resources: []string{api}, Format: oauth.Opaque,
+		}, Roles: []string{"member"},
+	}, account.Origin{})
+	in.must(err)
+	issue := func(audience string, held token.Held) string {
+		t.Helper()
+		g, err := in.Accounts.ClientToken(t.Context(), c.ID, account.Ask{Scope: []string{"note:read", "report:read"}, Resources: []string{audience}, Held: held})
+		in.must(err)
+		if !strings.HasPrefix(g.Access, token.OpaquePrefix) {
+			t.Fatalf("got %s", g.Access)
+		}
+		return g.Access
+	}
+	s := in.service(func(c *verifier.Config) { c.Audience, c.OpaqueTokens = api, true })
+	mine := certificate(t)
+	good, bound := issue(api, token.Held{}), issue(api, token.Held{X5T: sallyport.Thumbprint(mine)})
+	for _, x := range []struct {
+		name, path, token string
+		want              int
+	}{
+		{"a good one", "/notes", good, 200},
+		{"what its roles do not permit", "/reports", good, 403},
+		{"for somebody else", "/notes", issue(in.URL, token.Held{}), 401},
+		{"bound to a key", "/notes", issue(api, token.Held{JKT: "x"}), 401},
+		{"bound to a certificate", "/notes", bound, 401},
+		{"one letter changed", "/notes", good[:len(good)-1] + other(good[len(good)-1]), 401},
+		{"nothing in it", "/notes", token.OpaquePrefix, 401},
+		{"too long", "/notes", token.OpaquePrefix + strings.Repeat("a", token.MaxSize), 401},
+		{"an API key, which is not asked for", "/notes", in.apiKey(in.user("ann"), "note:read"), 401},
+	} {
+		for range 2 {
+			if got := s.get(x.path, x.token); got != x.want {
+				t.Errorf("%s: %d, want %d", x.name, got, x.want)
+			}
+		}
+	}
+	for range 2 { // the second time it was seen before
+		r := httptest.NewRequest("GET", "/notes", nil)
+		r.Header.Set("Authorization", "Bearer "+bound)
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{mine}}
+		w := recorder()
+		if s.routes.ServeHTTP(w, r); w.Code != 200 {
+			t.Errorf("with its certificate: %d", w.Code)
+		}
+	}
+	if got := in.service(func(c *verifier.Config) { c.Audience = api }).get("/notes", good); got != 401 {
+		t.Errorf("a service that does not ask: %d", got)
+	}
+
+	s.want(in, "/notes", good, 200)
+	in.asked.Store(0)
+	for range 10 {
+		s.want(in, "/notes", good, 200)
+	}
+	if n := in.asked.Load(); n != 0 {
+		t.Errorf("the issuer was asked %d times", n)
+	}
+	_, err = in.Accounts.SetClient(t.Context(), account.ClientRegistration{Client: c, Roles: []string{}}, nil, account.Origin{})
+	in.must(err)
+	s.want(in, "/notes", good, 403)
+	in.must(in.Accounts.RemoveClient(t.Context(), c.ID, account.Origin{}))
+	s.want(in, "/notes", good, 401)
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ type Config struct {
 	Audience string // for whom tokens must be; "" = Issuer, as tokens of a sign-in are
 
 	// Key is an API key of the issuer that may read the feed: its scope, and its owner's
-	// roles, have revocation:read; token:introspect as well for APIKeys and Introspect.
+	// roles, have revocation:read; token:introspect as well for APIKeys, OpaqueTokens and
+	// Introspect.
 	Key string
 
 	Types []sallyport.AnyType // what the program's objects are
@@ -40,6 +42,10 @@ type Config struct {
 	// not seen before; the answer is remembered until the feed says that something about
 	// it has changed, and for a minute at most.
 	APIKeys bool
+
+	// OpaqueTokens accepts access tokens that only the issuer can read, in the same way.
+	// Those that are bound to a key by DPoP are refused.
+	OpaqueTokens bool
 
 	// Bound is how old the news may be by which requests are answered, 2 s or more; 0 =
 	// 5 s. A service that has heard nothing for longer fails closed: 503.
@@ -150,11 +156,11 @@ func (v *Verifier) authenticators(c *Config) []sallyport.Authenticator {
 	if c.Introspect {
 		list[0] = &introspected{tokens, v.issuer}
 	}
-	if c.APIKeys {
-		list = append(list, &apiKeys{
-			issuer: v.issuer, follower: v.follower,
-			cache: revoke.NewCache[[32]byte, *sallyport.Principal](v.follower, cacheSize),
-		})
+	if c.APIKeys || c.OpaqueTokens {
+		list = slices.Insert(list, 0, sallyport.Authenticator(&asked{
+			issuer: v.issuer, apiKeys: c.APIKeys, tokens: c.OpaqueTokens, audience: cmp.Or(c.Audience, c.Issuer),
+			cache: revoke.NewCache[[32]byte, owner](v.follower, cacheSize),
+		}))
 	}
 	return list
 }

@@ -2,12 +2,15 @@ package importer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-auth/sallyport/account/importer"
+	"github.com/sallyport-auth/sallyport/internal/testenv"
 )
 
 // read returns a line for every entry: the record as JSON, or what is wrong with it.
@@ -154,6 +157,62 @@ func TestFilesThatAreNotAsTheyShouldBe(t *testing.T) {
 		}},
 	} {
 		compare(t, c.name, read(t, c.format, c.text, importer.Options{}), c.want)
+	}
+}
+
+// endless is a file of so many lines, of which every thousandth is broken.
+type endless struct {
+	lines, written int
+	left           []byte
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	for len(e.left) == 0 {
+		if e.written == e.lines {
+			return 0, io.EOF
+		}
+		e.written++
+		e.left = fmt.Appendf(nil, "{\"username\":\"person%d\",\"email\":\"person%d@example.org\"}\n", e.written, e.written)
+		if e.written%1000 == 0 {
+			e.left = []byte("{\"username\":\"per\n")
+		}
+	}
+	n := copy(b, e.left)
+	e.left = e.left[n:]
+	return n, nil
+}
+
+// A million lines are read in as much memory as a thousand: see ./test.sh long.
+func TestAFileMayBeLargerThanTheMemory(t *testing.T) {
+	lines := testenv.Count(30_000, 1_000_000)
+	entries, err := importer.Read(&endless{lines: lines}, "jsonl", importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var good, bad int
+	var first, now runtime.MemStats
+	for e := range entries {
+		if e.Err != nil {
+			bad++
+			if e.Number != bad*1000 {
+				t.Fatalf("line %d is said to be %d", bad*1000, e.Number)
+			}
+			continue
+		}
+		good++
+		if good%10_000 != 0 {
+			continue
+		}
+		runtime.GC()
+		if runtime.ReadMemStats(&now); good == 10_000 {
+			first = now
+		}
+		if now.HeapAlloc > first.HeapAlloc+4<<20 {
+			t.Fatalf("after %d lines %d bytes are held, after the first ones it was %d", good, now.HeapAlloc, first.HeapAlloc)
+		}
+	}
+	if bad != lines/1000 || good+bad != lines {
+		t.Errorf("%d good and %d bad lines of %d", good, bad, lines)
 	}
 }
 

@@ -2,7 +2,8 @@ package outbox
 
 import "time"
 
-// A Kind is what a message is for. Its words are in server/messages.
+// A Kind is what a message is for. Its words are in server/messages, but for those of
+// SessionEnded, which server/backchannel writes.
 type Kind string
 
 // The kinds, with what each needs in [Letter.Data].
@@ -26,9 +27,11 @@ const (
 	DeletionPlanned Kind = "deletion_planned"  // date, link: when the account goes, and where to keep it
 	CodeByEmail     Kind = "code_email"        // code: second factor
 	CodeBySMS       Kind = "code_sms"          // code, host: second factor, as a text message
+
+	SessionEnded Kind = "session_ended" // session: to a client that knew of it
 )
 
-// Kinds are all kinds.
+// Kinds are all that people read.
 var Kinds = []Kind{
 	Verify, EmailChange, EmailChanged, Reset, Link, Registered, WasReset, PasswordChanged, Breached, NewDevice, FactorAdded, FactorRemoved,
 	FactorsReset, RecoveryMade, RecoveryUsed,
@@ -37,8 +40,11 @@ var Kinds = []Kind{
 
 // Channel returns how messages of the kind go out.
 func (k Kind) Channel() Channel {
-	if k == CodeBySMS {
+	switch k {
+	case CodeBySMS:
 		return SMS
+	case SessionEnded:
+		return Clients
 	}
 	return Email
 }
@@ -52,6 +58,8 @@ func (k Kind) lifetime() time.Duration {
 	switch k {
 	case Verify, EmailChange, Reset, Link, CodeByEmail, CodeBySMS:
 		return CodeLifetime
+	case SessionEnded:
+		return 24 * time.Hour // a night in which the client is down
 	}
 	return 7 * 24 * time.Hour
 }

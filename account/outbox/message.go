@@ -1,4 +1,4 @@
-// Package outbox is messages on their way to people. A message is written in the
+// Package outbox is messages on their way to people, and to clients. A message is written in the
 // transaction of what it tells of, so that it is sent if and only if that happened,
 // and is sent later by whichever node comes first: never within a request, whose
 // time would tell something. Nothing is lost with a node; one that dies in the
@@ -21,7 +21,13 @@ type Channel string
 const (
 	Email Channel = "email"
 	SMS   Channel = "sms"
+	// Clients is what the channels to clients begin with. Each has its own, so that one
+	// that is slow, or does not answer, keeps nobody waiting but itself.
+	Clients Channel = "client:"
 )
+
+// ToClient returns the channel to a client.
+func ToClient(id string) Channel { return Clients + Channel(id) }
 
 // Retention is how long after it expired a message stays in the store, to be
 // looked up. What it said is gone as soon as it is done.
@@ -44,7 +50,7 @@ type Message struct {
 // A Letter is what a message says, and to whom.
 type Letter struct {
 	User   string            `json:"user,omitempty"`   // whom it is about; "" = nobody
-	To     string            `json:"to"`               // e-mail address or phone number
+	To     string            `json:"to"`               // e-mail address, phone number or client_id
 	Locale string            `json:"locale,omitempty"` // BCP 47; "" = the default
 	Data   map[string]string `json:"data,omitempty"`   // what the words of the kind leave open
 }
@@ -60,8 +66,12 @@ func New(s *secret.Sealer, k Kind, l Letter, now time.Time) (Message, error) {
 		return Message{}, fmt.Errorf("writing letter: %w", err)
 	}
 	id := ids.Next("msg")
+	channel := k.Channel()
+	if channel == Clients {
+		channel = ToClient(l.To)
+	}
 	return Message{
-		ID: id, Channel: k.Channel(), Kind: k, Sealed: s.Seal(purpose, id, plain),
+		ID: id, Channel: channel, Kind: k, Sealed: s.Seal(purpose, id, plain),
 		DueAt: now, CreatedAt: now, ExpiresAt: now.Add(k.lifetime()),
 	}, nil
 }
@@ -92,6 +102,8 @@ type Store interface {
 	Done(ctx context.Context, id string, attempt int, now time.Time, problem string) (bool, error)
 	// Retry says when to try again, and why.
 	Retry(ctx context.Context, id string, attempt int, at time.Time, problem string) (bool, error)
+	// Lanes returns the channels that begin so and in which something is due, in order.
+	Lanes(ctx context.Context, prefix Channel, now time.Time) ([]Channel, error)
 	// Waiting returns messages that are not done, newest first.
 	Waiting(ctx context.Context, limit int) ([]Message, error)
 }

@@ -76,7 +76,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 		return nil, sallyport.ErrNotMine
 	}
 	now := time.Now()
-	if err := check(c.Peer, now); err != nil {
+	if err := Check(c.Peer, now); err != nil {
 		return nil, refused(c.Peer, err)
 	}
 	hash := sha256.Sum256(c.Peer.Raw)
@@ -96,9 +96,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	})
 }
 
-// check looks at what may have changed since the handshake, and at what whoever
-// made the connection may have forgotten.
-func check(c *x509.Certificate, now time.Time) error {
+// Check looks at what may have changed since the handshake, and at what whoever
+// made the connection may have forgotten: time, and that it is a client's.
+func Check(c *x509.Certificate, now time.Time) error {
 	switch {
 	case now.Before(c.NotBefore) || now.After(c.NotAfter):
 		return errTime

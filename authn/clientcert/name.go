@@ -63,11 +63,18 @@ func Names(c *x509.Certificate) []Name {
 			}
 		}
 	default:
-		if s, err := subjectText(c.RawSubject); err == nil {
+		if s, ok := SubjectOf(c); ok {
 			names = append(names, Name{Subject, s})
 		}
 	}
 	return names
+}
+
+// SubjectOf returns the whole subject of a certificate as RFC 4514 writes it, whatever
+// other names there are; false if it has none that could be compared.
+func SubjectOf(c *x509.Certificate) (string, bool) {
+	s, err := subjectText(c.RawSubject)
+	return s, err == nil
 }
 
 func fingerprint(c *x509.Certificate) string {

@@ -30,7 +30,7 @@ func Verify(roots *x509.CertPool, leaf *x509.Certificate, between []*x509.Certif
 	if _, err := leaf.Verify(o); err != nil {
 		return err
 	}
-	return check(leaf, now)
+	return Check(leaf, now)
 }
 
 // A Proxy reads the certificates of clients from the headers of proxies that
@@ -70,6 +70,16 @@ func (p *Proxy) read(h http.Header, now time.Time) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("%w: certificate from the proxy: %w", sallyport.ErrInvalidCredential, err)
 	}
 	return leaf, nil
+}
+
+// Shown returns the certificate that the client of a proxy has the key of, by the
+// proxy's word and whoever signed it, nil if there is none that can be read.
+func (p *Proxy) Shown(h http.Header) *x509.Certificate {
+	leaf, _, err := p.Form.Read(h)
+	if err != nil {
+		return nil
+	}
+	return leaf
 }
 
 // key is a hash of all that the form reads. Lengths keep the values apart.

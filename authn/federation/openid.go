@@ -310,6 +310,8 @@ func checkTimes(issued time.Time, authTime int64, a *Attempt, obliged bool) erro
 		return nil
 	case authTime == 0 && obliged, authTime != 0 && time.Unix(authTime, 0).Before(a.BeganAt.Add(-skew)):
 		return refused("the provider has not asked the person again")
+	case time.Unix(authTime, 0).After(time.Now().Add(skew)):
+		return refused("the provider says that it will ask the person")
 	}
 	return nil
 }

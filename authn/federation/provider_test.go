@@ -372,6 +372,7 @@ func TestAProviderLooksAgainIfItIsAskedTo(t *testing.T) {
 		{"it has", time.Now().Unix(), true},
 		{"it has not, since an hour", time.Now().Add(-time.Hour).Unix(), false},
 		{"it does not say", nil, false},
+		{"it will, in an hour", time.Now().Add(time.Hour).Unix(), false},
 	} {
 		up := start(t)
 		up.Lie(upstream.Lies{Claims: upstream.Object{"auth_time": c.at}})

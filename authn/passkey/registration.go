@@ -31,6 +31,12 @@ func ParseRegistration(response []byte) (*Registration, error) {
 // Challenge is the one that the device answered.
 func (r *Registration) Challenge() string { return r.parsed.Response.CollectedClientData.Challenge }
 
+// Verified reports whether the device made sure who uses it: to be believed of what
+// [Party.Register] did not refuse.
+func (r *Registration) Verified() bool {
+	return r.parsed.Response.AttestationObject.AuthData.Flags.HasUserVerified()
+}
+
 // The sizes of what is kept (WebAuthn 3 §4 and §5.8.4).
 const (
 	minCredentialID = 16
@@ -41,6 +47,10 @@ const (
 // Register returns the passkey that the device made for this challenge, at one of
 // the origins, without owner or name. Errors are [ErrRefused].
 func (p *Party) Register(challenge string, r *Registration) (Passkey, error) {
+	// Nobody asked who made the device, and no maker is trusted more than another: what
+	// one that says so regardless has signed is not looked at, so that it keeps nobody out.
+	made := &r.parsed.Response.AttestationObject
+	made.Format, made.AttStatement, made.SubStatements = string(protocol.AttestationFormatNone), nil, nil
 	_, err := r.parsed.Verify(challenge, p.ID, p.Origins, nil, nil, protocol.TopOriginExplicitVerificationMode, false,
 		p.verification() == Required, true, nil, parameters(), protocol.AttestationPolicy{}, protocol.SignaturePolicy{})
 	if err != nil {

@@ -74,27 +74,35 @@ func (a *Authenticator) find(ctx context.Context, hash [32]byte, now time.Time) 
 		return s, nil, fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err)
 	case err != nil:
 		return s, nil, fmt.Errorf("reading session: %w", err)
-	case !s.Alive(now):
-		return s, nil, fmt.Errorf("%w: session %s has expired", sallyport.ErrInvalidCredential, s.ID)
 	}
-	p = s.principal()
-	if a.Complete == nil {
+	if p, err = s.whose(ctx, a.Complete, now); err == nil {
+		noteUse(ctx, &a.seen, a.Sessions.Seen, a.Log, hash, s, now)
+	}
+	return s, p, err
+}
+
+// whose returns who is behind a session that is alive.
+func (s *Session) whose(ctx context.Context, complete func(context.Context, *sallyport.Principal) error, now time.Time) (*sallyport.Principal, error) {
+	if !s.Alive(now) {
+		return nil, fmt.Errorf("%w: session %s has expired", sallyport.ErrInvalidCredential, s.ID)
+	}
+	p := s.principal()
+	if complete == nil {
 		p.Org = ""
-	} else if err := a.Complete(ctx, p); err != nil {
-		return s, nil, fmt.Errorf("reading roles of the session's subject: %w", err)
+	} else if err := complete(ctx, p); err != nil {
+		return nil, fmt.Errorf("reading roles of the session's subject: %w", err)
 	}
-	a.noteUse(ctx, hash, s, now)
-	return s, p, nil
+	return p, nil
 }
 
 // noteUse records the use. Nobody is refused because that failed: the idle
 // timeout is far longer than the next attempt is away.
-func (a *Authenticator) noteUse(ctx context.Context, hash [32]byte, s Session, now time.Time) {
-	if !useIsDue(s, now) || !a.seen.Add(hash, now) {
+func noteUse(ctx context.Context, recently *recent.Set, record func(context.Context, Session, time.Time) error, log *slog.Logger, key [32]byte, s Session, now time.Time) {
+	if !useIsDue(s, now) || !recently.Add(key, now) {
 		return
 	}
-	if err := a.Sessions.Seen(ctx, s, now); err != nil && ctx.Err() == nil {
-		cmp.Or(a.Log, slog.Default()).WarnContext(ctx, "recording use of session", "session", s.ID, "cause", err)
+	if err := record(ctx, s, now); err != nil && ctx.Err() == nil {
+		cmp.Or(log, slog.Default()).WarnContext(ctx, "recording use of session", "session", s.ID, "cause", err)
 	}
 }
 

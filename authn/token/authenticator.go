@@ -21,6 +21,9 @@ type Authenticator struct {
 	// revocation is not known here: a token then lives until it expires.
 	Follower *revoke.Follower
 
+	// Opaque reads tokens that only the issuer can read. Nil means that there are none.
+	Opaque *OpaqueTokens
+
 	// Complete fills in the roles and the plan that the principal has now, and empties Org if the subject is no member of it. These
 	// roles replace those of a token that carries all roles; those of another, which was given fewer on purpose, are limited to them.
 	// Nil means that the organization and the roles in the token count.
@@ -45,22 +48,39 @@ func (a *Authenticator) Authenticate(ctx context.Context, c sallyport.Credential
 	case len(c.Value) > MaxSize:
 		return nil, refused(errTooLong)
 	}
-	return a.Cache.find(c.Value, func() (*sallyport.Principal, revoke.IDs, time.Time, error) {
-		claims, p, err := a.verify(ctx, c.Value)
+	whose, err := a.Cache.find(c.Value, func() (owner, revoke.IDs, time.Time, error) {
+		claims, p, err := a.verify(ctx, c.Value, a.Verifier.verifyUnproved)
 		if err != nil {
-			return nil, revoke.IDs{}, time.Time{}, err
+			return owner{}, revoke.IDs{}, time.Time{}, err
 		}
-		return p, claims.IDs(), claims.Expiry, nil
+		until := claims.Expiry
+		if len(claims.From) > 0 { // the cache would watch its own ids only
+			until = time.Time{}
+		}
+		return owner{p, claims.X5T}, claims.IDs(), until, nil
 	})
+	switch {
+	case err != nil:
+		return nil, err
+	case whose.x5t != "" && whose.x5t != c.Thumbprint(): // also of a token that was seen before
+		return nil, refused(errOtherCertificate)
+	}
+	return whose.principal, nil
 }
 
-// Inspect checks a token as Authenticate does, without the cache, and returns what it says beside who it stands for. The claims are
+// An owner is whose a token is, and the thumbprint of the certificate that they must show with it; "" = none.
+type owner struct {
+	principal *sallyport.Principal
+	x5t       string
+}
+
+// Inspect checks a token as Authenticate does, without the cache and whatever key it is bound to, and returns what it says beside who it stands for. The claims are
 // as they were signed; roles, plan and organization as they are now are in the principal.
 func (a *Authenticator) Inspect(ctx context.Context, value string) (*Claims, *sallyport.Principal, error) {
 	if len(value) > MaxSize {
 		return nil, nil, refused(errTooLong)
 	}
-	return a.verify(ctx, value)
+	return a.verify(ctx, value, a.Verifier.verifyAny)
 }
 
 var errTooLong = invalid("longer than 8 KiB")
@@ -68,8 +88,12 @@ var errTooLong = invalid("longer than 8 KiB")
 // refused is a 401 with its cause.
 func refused(err error) error { return fmt.Errorf("%w: %w", sallyport.ErrInvalidCredential, err) }
 
-func (a *Authenticator) verify(ctx context.Context, value string) (*Claims, *sallyport.Principal, error) {
-	c, err := a.Verifier.Verify(ctx, value)
+func (a *Authenticator) verify(ctx context.Context, value string, read func(context.Context, string) (*Claims, error)) (*Claims, *sallyport.Principal, error) {
+	var c *Claims
+	value, err := a.signed(value)
+	if err == nil {
+		c, err = read(ctx, value)
+	}
 	if err == nil {
 		err = a.alive(c)
 	}
@@ -92,6 +116,14 @@ func (a *Authenticator) verify(ctx context.Context, value string) (*Claims, *sal
 	return c, p, nil
 }
 
+// signed is the signed token, whichever form it has.
+func (a *Authenticator) signed(value string) (string, error) {
+	if !strings.HasPrefix(value, OpaquePrefix) {
+		return value, nil
+	}
+	return a.Opaque.Unwrap(value)
+}
+
 // alive asks the log.
 func (a *Authenticator) alive(c *Claims) error {
 	if a.Follower == nil {
@@ -101,7 +133,19 @@ func (a *Authenticator) alive(c *Claims) error {
 	if err != nil {
 		return invalidBy("rev", err)
 	}
-	return a.Follower.Dead(rev, c.IDs())
+	if err := a.Follower.Dead(rev, c.IDs()); err != nil {
+		return err
+	}
+	for _, s := range c.From { // it ends with what it was exchanged for
+		ids, err := origin(s)
+		if err != nil {
+			return invalidBy("from", err)
+		}
+		if err := a.Follower.Dead(rev, ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // IDs are what a revocation may name.
@@ -120,11 +164,15 @@ func both(given, current []string) (roles []string) {
 }
 
 func (c *Claims) principal() *sallyport.Principal {
-	return &sallyport.Principal{
+	p := &sallyport.Principal{
 		Kind: c.kind(), Subject: c.Subject, Org: c.Org, Roles: c.Roles, OrgRoles: c.OrgRoles, Scopes: c.Scopes,
-		Session: c.Session, Grant: c.Grant, Credential: "token",
+		Session: c.Session, Grant: c.Grant, Client: c.ClientID, Credential: "token",
 		AuthTime: c.AuthTime, AMR: c.AMR, AAL: c.aal(), Rev: c.Rev,
 	}
+	if c.Act != nil {
+		p.Actor = c.Act.Subject
+	}
+	return p
 }
 
 // kind: a client that acts for itself is its own subject (RFC 9068 §2.2).

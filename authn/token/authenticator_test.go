@@ -213,7 +213,7 @@ func TestPrincipalOfAToken(t *testing.T) {
 	a := &token.Authenticator{Verifier: verifierOf(t)}
 	full := sallyport.Principal{
 		Kind: sallyport.User, Subject: "usr_1", Org: "org_1", Roles: []string{"admin", "größe"}, OrgRoles: []string{"chief"}, Scopes: []string{"post:read", "post:*"},
-		Session: "ses_1", Credential: "token", AMR: []string{"pwd", "otp"}, Rev: "log_1.0",
+		Session: "ses_1", Client: "sallyport", Credential: "token", AMR: []string{"pwd", "otp"}, Rev: "log_1.0",
 	}
 	for _, tt := range []struct {
 		name   string

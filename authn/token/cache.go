@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -29,8 +28,8 @@ type Cache struct {
 
 // A cacheEntry is what a token must be equal to beside its key, and whose it is.
 type cacheEntry struct {
-	text      string // up to the signature; the whole token where tokens are kept
-	principal *sallyport.Principal
+	text string // up to the signature; the whole token where tokens are kept
+	owner
 }
 
 // maxRemembered bounds the text of an entry. Longer tokens are verified each time. A signature of that length can be veiled.
@@ -46,7 +45,7 @@ func NewCache(f *revoke.Follower, tokens int) *Cache {
 }
 
 // find returns whose token it is, and asks verify if that is not remembered. Errors are not remembered. A nil Cache always asks.
-func (c *Cache) find(token string, verify func() (*sallyport.Principal, revoke.IDs, time.Time, error)) (*sallyport.Principal, error) {
+func (c *Cache) find(token string, verify func() (owner, revoke.IDs, time.Time, error)) (owner, error) {
 	if c == nil || len(token) > maxRemembered {
 		p, _, _, err := verify()
 		return p, err
@@ -56,13 +55,13 @@ func (c *Cache) find(token string, verify func() (*sallyport.Principal, revoke.I
 	e, ok, err := c.entries.Lookup(key)
 	switch {
 	case err != nil:
-		return nil, err
+		return owner{}, err
 	case ok && c.is(e, token, text):
-		return e.principal, nil
+		return e.owner, nil
 	}
 	mark, err := c.follower.Mark() // before verify begins, so that a change beside it is not missed
 	if err != nil {
-		return nil, err
+		return owner{}, err
 	}
 	p, ids, until, err := verify()
 	if err == nil {
@@ -96,7 +95,7 @@ func (c *Cache) key(signature string) (k secret.Veiled) {
 }
 
 // entry copies what it keeps: a header that was sent hangs on all the others of its request.
-func (c *Cache) entry(token, text string, p *sallyport.Principal) cacheEntry {
+func (c *Cache) entry(token, text string, p owner) cacheEntry {
 	if c.InsecureKeepTokens {
 		text = token
 	}

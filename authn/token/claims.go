@@ -35,12 +35,25 @@ type Claims struct {
 	AMR      []string  // amr (RFC 8176)
 	ACR      string    // acr
 
+	JKT string // cnf.jkt: thumbprint of the key that the holder must prove (RFC 9449 §6.1); "" = none
+	X5T string // cnf.x5t#S256: of the certificate that the holder must show (RFC 8705 §3.1); "" = none
+
+	Act    *Actor   // act: who acts for the subject (RFC 8693 §4.1); nil = they themselves
+	MayAct *Actor   // may_act: the only one who may exchange the token to act for the subject (§4.4); nil = not said
+	From   []string // from: what the token hangs on beside its own ids, because it was exchanged for others; see Origins
+
 	// KeyID is the id of the key that signed the token, from its header. A revoked key is found by it. Signing ignores it.
 	KeyID string
+
+	// SignWith is the algorithm that Keys signs with, for audiences without keys of their own; "" = the schedule's. Verifying leaves it empty.
+	SignWith Alg
+
+	// Opaque asks for a token that only the issuer can read: see OpaqueTokens. Signing ignores it, and verifying leaves it false.
+	Opaque bool
 }
 
 var claimNames = []string{"iss", "sub", "aud", "client_id", "exp", "iat", "jti", "nbf", "rev", "sid", "gid", "org", "scope", "roles",
-	"org_roles", "all_roles", "auth_time", "amr", "acr", "cnf"}
+	"org_roles", "all_roles", "auth_time", "amr", "acr", "cnf", "act", "may_act", "from"}
 
 // maxTime is the end of the year 9999. Later times are nonsense, and overflow somewhere downstream.
 const maxTime = 253402300799
@@ -51,7 +64,7 @@ var (
 	errScope      = errors.New("malformed scope")
 	errNoOrg      = errors.New("org_roles without org")
 	errEmptyAud   = errors.New("empty audience")
-	errBound      = errors.New("token is bound to a proof key (cnf), which this verifier cannot check")
+	errBound      = errors.New("token is bound to a key (cnf) in a way that nobody here can check")
 )
 
 // parse reads the payload of a token into c, which must be zero. It checks each claim alone, and that the required ones are there.
@@ -75,7 +88,7 @@ func (c *Claims) complete() error {
 	if c.OrgRoles != nil && c.Org == "" {
 		return errNoOrg
 	}
-	return nil
+	return checkOrigins(c.From)
 }
 
 func (c *Claims) member(p *parser, name string) (err error) {
@@ -119,13 +132,31 @@ func (c *Claims) member(p *parser, name string) (err error) {
 	case "acr":
 		c.ACR, err = p.str()
 	case "cnf":
-		// RFC 7800 §3: taking a bound token for a bearer token would let a thief use it.
-		err = errBound
+		err = p.object(c.confirmation)
+	case "act":
+		c.Act, err = p.actor(0)
+	case "may_act":
+		c.MayAct, err = p.actor(0)
+	case "from":
+		c.From, err = p.strings()
 	default:
 		if resembles(name, claimNames) {
 			return errResembling
 		}
 		err = p.skip()
+	}
+	return err
+}
+
+// confirmation consumes a member of cnf. A key that is bound to in a way that nobody here can check must not pass for a bearer token
+// (RFC 7800 §3).
+func (c *Claims) confirmation(p *parser, name string) (err error) {
+	field := map[string]*string{"jkt": &c.JKT, "x5t#S256": &c.X5T}[name]
+	if field == nil {
+		return errBound
+	}
+	if *field, err = p.str(); err == nil && *field == "" {
+		err = errBound
 	}
 	return err
 }
@@ -207,6 +238,15 @@ func (c *Claims) MarshalJSON() ([]byte, error) {
 	w.time("auth_time", c.AuthTime)
 	w.list("amr", c.AMR)
 	w.text("acr", c.ACR)
+	if c.JKT != "" || c.X5T != "" {
+		w.b = append(w.b, `"cnf":{`...)
+		w.text("jkt", c.JKT)
+		w.text("x5t#S256", c.X5T)
+		w.b = append(w.b[:len(w.b)-1], '}', ',')
+	}
+	w.actor("act", c.Act, 0)
+	w.actor("may_act", c.MayAct, 0)
+	w.list("from", c.From)
 	if w.err != nil {
 		return nil, w.err
 	}

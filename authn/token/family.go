@@ -13,8 +13,8 @@ import (
 // nothing secret is stored. Times have millisecond precision.
 type Family struct {
 	ID         string // "fam_" and 26 characters: see NewFamilyID
-	Session    string // the family ends with this session
-	Grant      string // or with this grant; exactly one of the two is set
+	Session    string // the family ends with this session; "" = it outlives sessions
+	Grant      string // and with this grant; "" = it is the sign-in's own. At least one of the two is set
 	Subject    string
 	Client     string          // only this client may use it
 	Proof      string          // thumbprint of the key that the client must prove; "" = bearer
@@ -55,12 +55,16 @@ const MaxAhead = 8
 // Families keeps refresh families within one transaction.
 type Families interface {
 	Create(ctx context.Context, f Family) error
+	// ByID returns a family that has not ended, expired or not, or ErrNotFound.
+	ByID(ctx context.Context, id string) (Family, error)
 	// Rotate decides in one statement between rotation, repetition and reuse, as
 	// docs/decisions/0009 has it. ErrNotFound: no such family, ended, expired, another
 	// client's or key's, or too far ahead; nothing was changed.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// EndSession ends the families of a session, for the reason given.
 	EndSession(ctx context.Context, session, reason string, now time.Time) error
+	// EndGrant ends the families of a grant, for the reason given.
+	EndGrant(ctx context.Context, grant, reason string, now time.Time) error
 	// EndSubject ends the subject's families except those of one session ("" = none).
 	EndSubject(ctx context.Context, subject, exceptSession, reason string, now time.Time) error
 	// Advance moves the position of a session's families on, after a password

@@ -7,6 +7,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
@@ -49,14 +51,14 @@ type jwk struct {
 	kty, use, alg, kid, crv string
 	n, e, x, y, k           string
 	d, p, q, dp, dq, qi     string
-	ops                     []string
+	ops, x5c                []string
 	hasUse, hasAlg, hasOps  bool
 	private                 bool  // has members, even empty, that only the holder of an asymmetric private key may know
 	oth                     bool  // has more than two primes
 	malformed               error // a member of the wrong type; it counts only if the key is one of ours
 }
 
-var jwkNames = []string{"kty", "use", "alg", "kid", "crv", "n", "e", "x", "y", "k", "d", "p", "q", "dp", "dq", "qi", "oth", "key_ops"}
+var jwkNames = []string{"kty", "use", "alg", "kid", "crv", "n", "e", "x", "y", "k", "d", "p", "q", "dp", "dq", "qi", "oth", "key_ops", "x5c"}
 
 func parseJWK(s string) (*jwk, error) {
 	j := &jwk{}
@@ -73,16 +75,9 @@ func (j *jwk) member(p *parser, name string) error {
 	switch name {
 	case "key_ops":
 		j.hasOps = true
-		if p.peek() != '[' {
-			j.malformed = errType
-			return p.skip()
-		}
-		return p.array(func(p *parser) error {
-			var op string
-			err := j.text(p, &op)
-			j.ops = append(j.ops, op)
-			return err
-		})
+		return j.texts(p, &j.ops)
+	case "x5c":
+		return j.texts(p, &j.x5c)
 	case "oth":
 		j.oth, j.private = true, true
 	}
@@ -139,6 +134,19 @@ func (j *jwk) privateField(name string) *string {
 	}
 	j.private = was
 	return nil
+}
+
+func (j *jwk) texts(p *parser, list *[]string) error {
+	if p.peek() != '[' {
+		j.malformed = errType
+		return p.skip()
+	}
+	return p.array(func(p *parser) error {
+		var s string
+		err := j.text(p, &s)
+		*list = append(*list, s)
+		return err
+	})
 }
 
 func (j *jwk) text(p *parser, field *string) (err error) {
@@ -241,6 +249,9 @@ func (j *jwk) public() (k *Key, err error) {
 	if len(j.kid) > maxKeyID {
 		return nil, badKey("kid longer than 128 bytes")
 	}
+	if err := j.certificate(k); err != nil {
+		return nil, err
+	}
 	if k.id = j.kid; k.id == "" {
 		k.id = k.Thumbprint()
 	}
@@ -248,6 +259,23 @@ func (j *jwk) public() (k *Key, err error) {
 }
 
 const maxKeyID = 128
+
+// certificate reads the one that the key came with. It must be of this key (RFC 7517 §4.7).
+func (j *jwk) certificate(k *Key) error {
+	if len(j.x5c) == 0 {
+		return nil
+	}
+	der, err := base64.StdEncoding.DecodeString(j.x5c[0])
+	if err != nil {
+		return badKey("x5c is not base64")
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil || !k.is(c.PublicKey) {
+		return badKey("the certificate of x5c cannot be read, or is of another key")
+	}
+	k.x5t = hashOf(string(c.Raw))
+	return nil
+}
 
 func (j *jwk) okp() (*Key, error) {
 	x, err := decode(j.x)

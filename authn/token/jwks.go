@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A KeySource finds the key that a token names. It returns an ErrUnknownKey if there is none and ErrKeysUnavailable if that cannot
@@ -105,6 +106,27 @@ func (s *JWKS) Key(_ context.Context, kid string) (*Key, error) {
 		}
 	}
 	return nil, ErrUnknownKey
+}
+
+// Candidates returns the keys that a header may mean: the one that it names or, if it names none, all of its algorithm.
+func (s *JWKS) Candidates(h Header) (keys []*Key) {
+	if s == nil {
+		return nil
+	}
+	for _, k := range s.keys {
+		if k.alg == h.Alg && (h.KeyID == "" || h.KeyID == k.id) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// Keys returns all of them.
+func (s *JWKS) Keys() []*Key {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.keys)
 }
 
 // Len returns the number of keys.

@@ -42,6 +42,24 @@ func VerifyJWS(jws string, key *Key) ([]byte, error) {
 	return []byte(parts.payload), nil
 }
 
+// A Header is what a JWS says of itself; nobody has verified it. It says which key to verify with, and nothing else should be made of it.
+type Header struct {
+	Alg   Alg
+	KeyID string // "" = it names none
+	Type  string // typ, without "application/"; "" = it has none
+}
+
+// ReadHeader reads the header of a compact JWS. Every error is an ErrInvalid.
+func ReadHeader(jws string) (Header, error) {
+	s := scratch.Get().(*[2 * MaxSize]byte)
+	defer scratch.Put(s)
+	p, err := split(jws, s)
+	if err != nil {
+		return Header{}, err
+	}
+	return Header{Alg: Alg(p.alg), KeyID: p.kid, Type: strings.TrimPrefix(p.typ, "application/")}, nil
+}
+
 // A header is the part of a JOSE header that we act on.
 type header struct {
 	alg, kid, typ string
@@ -50,15 +68,26 @@ type header struct {
 // parts is a compact JWS taken apart. Input and signature lie in a scratch buffer and die with it; header and payload do not.
 type parts struct {
 	header
-	payload          string
+	head, payload    string
 	input, signature []byte
 }
 
 // scratch holds buffers for the signing input and for the decoded parts, which together are never longer than twice the token.
 var scratch = sync.Pool{New: func() any { return new([2 * MaxSize]byte) }}
 
-// split decodes a compact JWS and its header. It does not check the signature.
+// split decodes a compact JWS and reads its header. It does not check the signature.
 func split(jws string, s *[2 * MaxSize]byte) (p parts, err error) {
+	if p, err = takeApart(jws, s); err != nil {
+		return p, err
+	}
+	if err := p.header.parse(p.head); err != nil {
+		return p, invalidBy("header", err)
+	}
+	return p, nil
+}
+
+// takeApart decodes, and reads nothing.
+func takeApart(jws string, s *[2 * MaxSize]byte) (p parts, err error) {
 	if len(jws) > MaxSize {
 		return p, invalid("longer than 8 KiB")
 	}
@@ -83,9 +112,7 @@ func split(jws string, s *[2 * MaxSize]byte) (p parts, err error) {
 	p.signature = buf[n:]
 	text := string(buf[j:n]) // one allocation for everything that outlives the buffer
 	p.payload = text[h-j:]
-	if err := p.header.parse(text[:h-j]); err != nil {
-		return p, invalidBy("header", err)
-	}
+	p.head = text[:h-j]
 	return p, nil
 }
 
@@ -117,29 +144,32 @@ var (
 )
 
 func (h *header) parse(s string) error {
-	err := parseObject(s, func(p *parser, name string) (err error) {
-		switch name {
-		case "alg":
-			h.alg, err = p.str()
-		case "kid":
-			h.kid, err = p.str()
-		case "typ":
-			h.typ, err = p.str()
-		default:
-			for _, f := range forbiddenHeaderNames {
-				if strings.EqualFold(name, f) {
-					return errForbidden
-				}
-			}
-			if resembles(name, headerNames) {
-				return errResembling
-			}
-			err = p.skip()
-		}
-		return err
-	})
+	err := parseObject(s, func(p *parser, name string) error { return h.member(p, name, headerNames) })
 	if err == nil && h.alg == "" {
 		return errNoAlg
+	}
+	return err
+}
+
+// member reads one member of a header in which those of known mean something.
+func (h *header) member(p *parser, name string, known []string) (err error) {
+	switch name {
+	case "alg":
+		h.alg, err = p.str()
+	case "kid":
+		h.kid, err = p.str()
+	case "typ":
+		h.typ, err = p.str()
+	default:
+		for _, f := range forbiddenHeaderNames {
+			if strings.EqualFold(name, f) {
+				return errForbidden
+			}
+		}
+		if resembles(name, known) {
+			return errResembling
+		}
+		err = p.skip()
 	}
 	return err
 }
@@ -165,3 +195,11 @@ func decode(src string) ([]byte, error) {
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// UnverifiedPayload returns the payload of a compact JWS that nobody has verified: to find out whose key it is to be verified with.
+func UnverifiedPayload(jws string) ([]byte, error) {
+	s := scratch.Get().(*[2 * MaxSize]byte)
+	defer scratch.Put(s)
+	p, err := split(jws, s)
+	return []byte(p.payload), err
+}

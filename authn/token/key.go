@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"hash"
 	"sync"
@@ -42,6 +43,7 @@ type Key struct {
 	ed     ed25519.PublicKey
 	ec     *ecdsa.PublicKey
 	rsa    *rsa.PublicKey
+	x5t    string // of the certificate that it came with (x5c); "" = none
 	secret []byte
 	macs   *sync.Pool // of *keyedMAC, for HS256
 }
@@ -61,6 +63,23 @@ func (k *Key) ForAudience(audience string) *Key {
 	c := *k
 	c.audience = audience
 	return &c
+}
+
+// Certifies reports whether the certificate is of this key; and of a key that came with a certificate (x5c), whether it is this one.
+func (k *Key) Certifies(c *x509.Certificate) bool {
+	return k.is(c.PublicKey) && (k.x5t == "" || k.x5t == hashOf(string(c.Raw)))
+}
+
+func (k *Key) is(public crypto.PublicKey) bool {
+	switch {
+	case k.ed != nil:
+		return k.ed.Equal(public)
+	case k.ec != nil:
+		return k.ec.Equal(public)
+	case k.rsa != nil:
+		return k.rsa.Equal(public)
+	}
+	return false
 }
 
 // String names the key.

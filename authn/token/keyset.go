@@ -46,6 +46,7 @@ type Resource struct {
 type Schedule struct {
 	Alg       Alg           // of audiences not among Resources. If empty, EdDSA
 	Resources []Resource    // at most one per audience
+	Also      []Alg         // that ID tokens and tokens for single resources are signed with, beside Alg
 	Active    time.Duration // how long a key signs. If zero, 90 days
 	Publish   time.Duration // how long it is published before; longer than verifiers cache key sets. If zero, 7 days
 	Verify    time.Duration // how long it verifies after; longer than tokens live. If zero, 30 days
@@ -63,6 +64,11 @@ func (s *Schedule) Check() error {
 	var errs []error
 	if !s.alg().supported() || s.alg() == HS256 {
 		errs = append(errs, fmt.Errorf("the default algorithm cannot be %q: HS256 and unknown ones are for single resources or for none", s.Alg))
+	}
+	for _, a := range s.Also {
+		if !a.supported() || a == HS256 {
+			errs = append(errs, fmt.Errorf("nothing for everybody to verify can be signed with %q", a))
+		}
 	}
 	for i, r := range s.Resources {
 		if r.Audience == "" || !r.Alg.supported() {
@@ -86,6 +92,15 @@ func (s *Schedule) slot(audience string) Resource {
 		}
 	}
 	return Resource{Alg: s.alg()}
+}
+
+// For returns whose keys sign for an audience: its own, or else those of an algorithm for everybody, "" = s.Alg.
+func (s *Schedule) For(audience string, alg Alg) Resource {
+	r := s.slot(audience)
+	if r.Audience == "" && alg != "" {
+		r.Alg = alg
+	}
+	return r
 }
 
 // A KeySet is an immutable snapshot of all signing keys. It is a KeySource.
@@ -162,7 +177,10 @@ func (e *entry) verifies(now time.Time, s *Schedule) bool {
 // Signing returns the key that signs tokens for an audience now, or ErrKeysUnavailable. Times decide, not only states: a key whose
 // time has come signs even if nobody has carried out the plan yet.
 func (s *KeySet) Signing(audience string, now time.Time) (*SigningKey, error) {
-	slot := s.schedule.slot(audience)
+	return s.signing(s.schedule.slot(audience), now)
+}
+
+func (s *KeySet) signing(slot Resource, now time.Time) (*SigningKey, error) {
 	var found *entry
 	for i := range s.entries { // in order of NotBefore, so the last one found is the newest
 		e := &s.entries[i]
@@ -247,15 +265,32 @@ func (k *Keys) AccessToken(c *Claims) (string, error) {
 	if len(c.Audience) == 0 {
 		return "", fmt.Errorf("signing: %w", errIncomplete)
 	}
-	slot := s.schedule.slot(c.Audience[0])
+	slot := s.schedule.For(c.Audience[0], c.SignWith)
 	for _, a := range c.Audience[1:] {
-		if s.schedule.slot(a) != slot {
+		if s.schedule.For(a, c.SignWith) != slot {
 			return "", errors.New("signing: audiences with different keys")
 		}
 	}
-	key, err := s.Signing(c.Audience[0], time.Now())
+	key, err := s.signing(slot, time.Now())
 	if err != nil {
 		return "", err
 	}
 	return key.AccessToken(c)
+}
+
+// Sign signs something other than an access token, such as an ID token, with the active key of an algorithm: one of the schedule's, or
+// it fails with ErrKeysUnavailable. typ says what it is, "" that it says nothing of it.
+func (k *Keys) Sign(alg Alg, typ string, payload []byte) (string, error) {
+	s := k.set.Load()
+	if s == nil {
+		return "", ErrKeysUnavailable
+	}
+	if typ == TypAccessToken {
+		return "", errors.New("signing: access tokens are made of claims")
+	}
+	key, err := s.signing(Resource{Alg: alg}, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return key.Sign(typ, payload)
 }

@@ -2,11 +2,13 @@ package token
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,6 +107,20 @@ func (r *RemoteKeySet) log() *slog.Logger {
 // ErrKeysUnavailable if no good set can be had. It waits for the issuer only when there are no keys yet, when the cached ones have run
 // out, or when an unknown id is worth a look.
 func (r *RemoteKeySet) Key(ctx context.Context, kid string) (*Key, error) {
+	return r.find(ctx, func(s *JWKS) *Key { return s.byID[kid] })
+}
+
+// CertifiedBy is Key for the key of a certificate: see [Key.Certifies].
+func (r *RemoteKeySet) CertifiedBy(ctx context.Context, c *x509.Certificate) (*Key, error) {
+	return r.find(ctx, func(s *JWKS) *Key {
+		if i := slices.IndexFunc(s.keys, func(k *Key) bool { return k.Certifies(c) }); i >= 0 {
+			return s.keys[i]
+		}
+		return nil
+	})
+}
+
+func (r *RemoteKeySet) find(ctx context.Context, in func(*JWKS) *Key) (*Key, error) {
 	if r.once.Do(r.prepare); r.err != nil {
 		return nil, r.err
 	}
@@ -116,10 +132,10 @@ func (r *RemoteKeySet) Key(ctx context.Context, kid string) (*Key, error) {
 			return nil, err
 		}
 	}
-	if k := f.set.byID[kid]; k != nil {
+	if k := in(f.set); k != nil {
 		return k, nil
 	}
-	return r.look(ctx, f, kid)
+	return r.look(ctx, f, in)
 }
 
 // current makes sure that the set may be used, fetching it if need be.
@@ -139,13 +155,13 @@ func (r *RemoteKeySet) current(ctx context.Context, f *fetched, now time.Time) (
 	return f, nil
 }
 
-// look handles an id that the set does not have: the issuer may have a new key.
-func (r *RemoteKeySet) look(ctx context.Context, f *fetched, kid string) (*Key, error) {
+// look handles a key that the set does not have: the issuer may have a new key.
+func (r *RemoteKeySet) look(ctx context.Context, f *fetched, in func(*JWKS) *Key) (*Key, error) {
 	if done := r.startUnknown(f, time.Now()); done != nil {
 		if err := wait(ctx, done); err != nil {
 			return nil, err
 		}
-		if k := r.now.Load().set.byID[kid]; k != nil {
+		if k := in(r.now.Load().set); k != nil {
 			return k, nil
 		}
 	}

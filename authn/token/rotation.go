@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -99,6 +100,11 @@ func newPlanner(rows []StoredKey, now time.Time, s Schedule) *planner {
 
 func (p *planner) run() {
 	p.slot(Resource{Alg: p.s.alg()})
+	for _, a := range p.s.Also {
+		if a != p.s.alg() {
+			p.slot(Resource{Alg: a})
+		}
+	}
 	for _, r := range p.s.Resources {
 		p.slot(r)
 	}
@@ -117,7 +123,8 @@ func live(r *StoredKey) bool { return r.State == Next || r.State == Active }
 
 // wanted reports whether the schedule still has the key's slot.
 func (p *planner) wanted(r *StoredKey) bool {
-	return p.s.slot(r.Resource) == Resource{Audience: r.Resource, Alg: r.Alg}
+	own := p.s.slot(r.Resource) == Resource{Audience: r.Resource, Alg: r.Alg}
+	return own || r.Resource == "" && slices.Contains(p.s.Also, r.Alg)
 }
 
 // slot brings one slot into order: exactly one active key, and a next one from Publish before its end.

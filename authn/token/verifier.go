@@ -25,6 +25,8 @@ type Verifier struct {
 	Issuer string
 	// Audience must be among aud. If empty, it is Issuer: the issuer's own service is its own audience.
 	Audience string
+	// Others are audiences beside that one for which it takes tokens too.
+	Others []string
 	// InsecureAnyAudience takes tokens for every audience, and Audience says nothing. It is for the issuer itself, who is asked about
 	// tokens that are for others: who acts on one must hold aud against itself.
 	InsecureAnyAudience bool
@@ -61,10 +63,57 @@ func (v *Verifier) audience() string {
 	return v.Audience
 }
 
+func (v *Verifier) takes(audience string) bool {
+	return audience == v.audience() || slices.Contains(v.Others, audience)
+}
+
 // Verify returns the claims of a token that is genuine, meant for us, and current. Otherwise it fails with an ErrInvalid, which means
 // 401 (among them ErrExpired and ErrUnknownKey); any other error, such as ErrKeysUnavailable, means that nothing can be said about
-// the token.
+// the token. A token that is bound to a key or a certificate is refused: see VerifyBound.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
+	return v.VerifyBound(ctx, token, Held{})
+}
+
+// Held is what whoever sends a token has proved to have the keys of, by their thumbprints.
+type Held struct {
+	JKT string // of the key of a DPoP proof (RFC 9449 §6.1); "" = there is none
+	X5T string // of the client certificate (RFC 8705 §3.1); "" = there is none
+}
+
+// VerifyBound is Verify for a token of whoever has proved that. A DPoP proof is for a token that is bound to its key, and for no other
+// (RFC 9449 §7.1); a certificate may be shown beside any token (RFC 8705 §3).
+func (v *Verifier) VerifyBound(ctx context.Context, token string, h Held) (*Claims, error) {
+	c, err := v.verifyAny(ctx, token)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.JKT != h.JKT:
+		return nil, errOtherKey
+	case !shows(h.X5T, c.X5T):
+		return nil, errOtherCertificate
+	}
+	return c, nil
+}
+
+var (
+	errOtherKey         = invalid("bound to another key, or to one that was not proved")
+	errOtherCertificate = invalid("bound to another certificate, or to one that was not shown")
+)
+
+// shows reports whether the certificate with the thumbprint shown is what a token asks for; "" asks for none.
+func shows(shown, asked string) bool { return asked == "" || shown == asked }
+
+// verifyUnproved is Verify whatever certificate the token is bound to.
+func (v *Verifier) verifyUnproved(ctx context.Context, token string) (*Claims, error) {
+	c, err := v.verifyAny(ctx, token)
+	if err == nil && c.JKT != "" {
+		return nil, errOtherKey
+	}
+	return c, err
+}
+
+// verifyAny is Verify whatever the token is bound to.
+func (v *Verifier) verifyAny(ctx context.Context, token string) (*Claims, error) {
 	if v.Issuer == "" || v.Keys == nil {
 		return nil, errors.New("token.Verifier needs Issuer and Keys")
 	}
@@ -113,7 +162,7 @@ func (v *Verifier) check(c *Claims, key *Key) error {
 	if c.Issuer != v.Issuer {
 		return invalid("wrong issuer")
 	}
-	if !v.InsecureAnyAudience && !slices.Contains(c.Audience, v.audience()) {
+	if !v.InsecureAnyAudience && !slices.ContainsFunc(c.Audience, v.takes) {
 		return invalid("wrong audience")
 	}
 	if key.audience != "" && (len(c.Audience) != 1 || c.Audience[0] != key.audience) {

@@ -489,6 +489,18 @@ func TestExpiredMeansNothingElseIsWrong(t *testing.T) {
 	})
 }
 
+func TestAVerifierOfSeveralAudiences(t *testing.T) {
+	k := key(t, token.EdDSA)
+	v := &token.Verifier{Issuer: issuer, Others: []string{"https://api", "https://wiki"}, Keys: source(k)}
+	for audience, want := range map[string]bool{issuer: true, "https://api": true, "https://wiki": true, "https://wiki/": false, "https://other": false} {
+		c := claims()
+		c.Audience = []string{audience}
+		if _, err := v.Verify(t.Context(), sign(t, k, c)); (err == nil) != want {
+			t.Errorf("%s: %v", audience, err)
+		}
+	}
+}
+
 func TestAKeyForOneAudienceSignsForNoOther(t *testing.T) {
 	const api = "https://api.example.com"
 	k := key(t, token.HS256)

@@ -3,6 +3,7 @@
 package rivals
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -24,6 +25,11 @@ func BenchmarkDoors(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	behind, proxied, err := ourSiteBehindProxy(b.TempDir(), "127.0.0.1:1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	maps.Copy(credentials, proxied)
 	bare, _, err := bareSite("", "")
 	if err != nil {
 		b.Fatal(err)
@@ -39,10 +45,12 @@ func BenchmarkDoors(b *testing.B) {
 		{"apikey", "apikey", signedIn, doors, 0},
 		{"allowed", "token", allowed, doors, 0},
 		{"denied", "token", denied, doors, 403},
+		{"forward session", "forward session", answers, behind, 200},
+		{"forward token", "forward token", answers, behind, 200},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			r := httptest.NewRequest("GET", c.path, nil)
-			r.Header = credentials[c.credential]
+			r.RemoteAddr, r.Header = "127.0.0.1:1", credentials[c.credential]
 			w := &silent{header: http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -16,12 +16,15 @@ var comparisons = []struct {
 	status                 int
 	body                   string
 	rivals                 []string // names of sites
+	behindProxy            bool     // our site is the one that a proxy asks
 }{
-	{"token", "token", signedIn, 200, greeting, []string{"golang-jwt ES256", "golang-jwt EdDSA", "golang-jwt HS256"}},
-	{"session", "session", signedIn, 200, greeting, []string{"map by hand", "scs"}},
-	{"apikey", "apikey", signedIn, 200, greeting, nil},
-	{"allowed", "token", allowed, 200, greeting, []string{"golang-jwt HS256", "map by hand", "casbin"}},
-	{"denied", "token", denied, 403, `"code":"forbidden"`, []string{"golang-jwt HS256", "map by hand", "casbin"}},
+	{"token", "token", signedIn, 200, greeting, []string{"golang-jwt ES256", "golang-jwt EdDSA", "golang-jwt HS256"}, false},
+	{"session", "session", signedIn, 200, greeting, []string{"map by hand", "scs"}, false},
+	{"apikey", "apikey", signedIn, 200, greeting, nil, false},
+	{"allowed", "token", allowed, 200, greeting, []string{"golang-jwt HS256", "map by hand", "casbin"}, false},
+	{"forward session", "forward session", answers, 200, "", nil, true},
+	{"forward token", "forward token", answers, 200, "", nil, true},
+	{"denied", "token", denied, 403, `"code":"forbidden"`, []string{"golang-jwt HS256", "map by hand", "casbin"}, false},
 }
 
 // BenchmarkHTTP compares a handler behind the doors of a whole server, and behind what others guard it with, with the same handler on a
@@ -40,12 +43,16 @@ func BenchmarkHTTP(b *testing.B) {
 	refuses(b, doors)
 	for _, c := range comparisons {
 		b.Run(c.name, func(b *testing.B) {
+			doors, answer := doors, greeting
+			if c.behindProxy {
+				doors, answer = load.Start(b, "behind a proxy"), ""
+			}
 			guarded := func(p *load.Process, header http.Header) (there, same *load.Turn) {
 				return &load.Turn{On: p, Path: c.path, Header: header, Status: c.status, Body: c.body},
-					&load.Turn{On: bare, Path: c.path, Header: header, Status: 200, Body: greeting}
+					&load.Turn{On: bare, Path: c.path, Header: header, Status: 200, Body: answer}
 			}
 			ours, same := guarded(doors, doors.Credentials[c.credential])
-			plain := &load.Turn{On: bare, Path: c.path, Status: 200, Body: greeting}
+			plain := &load.Turn{On: bare, Path: c.path, Status: 200, Body: answer}
 			turns := []*load.Turn{ours, same, plain}
 			for _, name := range c.rivals {
 				p := load.Start(b, name)

@@ -143,3 +143,80 @@ client_ca = "ca.pem"
 		})
 	}
 }
+
+// asked reports whether a listener asks whoever comes to that host for a certificate, and
+// what it answers to one.
+func asked(t *testing.T, url, host string, c tls.Certificate) (asks bool, status string) {
+	t.Helper()
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
+		InsecureSkipVerify: true, ServerName: host,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { asks = true; return &c, nil },
+	}}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get(url + "/auth/me")
+	if err != nil {
+		return asks, "no handshake"
+	}
+	resp.Body.Close()
+	return asks, resp.Status[:3]
+}
+
+// A browser that is asked for a certificate asks its user: only who comes to the address
+// for certificates is.
+func TestCertificatesAreAskedForAtTheirAddress(t *testing.T) {
+	cert, key := pair(t, 1)
+	ca, robot := clients(t, "robot.example.org")
+	_, stranger := clients(t, "robot.example.org")
+	for mode, foreign := range map[string]string{"optional": "no handshake", "any": "401"} {
+		t.Run(mode, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, data := range map[string][]byte{
+				"cert.pem": cert, "key.pem": key, "ca.pem": ca, "sallyport.toml": []byte(`[server]
+tls_cert = "cert.pem"
+tls_key = "key.pem"
+client_ca = "ca.pem"
+certificate_url = "https://mtls.example.org"
+client_certificates = "` + mode + "\"\n"),
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := serving(t, dir)
+			for _, x := range []struct {
+				host   string
+				cert   tls.Certificate
+				asks   bool
+				status string
+			}{
+				{"mtls.example.org", robot, true, "401"}, {"mtls.example.org", stranger, true, foreign}, {"id.example.org", robot, false, "401"}, {"", stranger, false, "401"},
+			} {
+				if asks, status := asked(t, p.url, x.host, x.cert); asks != x.asks || status != x.status {
+					t.Errorf("at %q: asks is %v, and it answers %s", x.host, asks, status)
+				}
+			}
+		})
+	}
+}
+
+func TestTheListenerSpeaksNoOldTLS(t *testing.T) {
+	cert, key := pair(t, 1)
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{
+		"cert.pem": cert, "key.pem": key, "sallyport.toml": []byte("[server]\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	host := strings.TrimPrefix(serving(t, dir).url, "https://")
+	for version, taken := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		c, err := tls.Dial("tcp", host, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
+		if (err == nil) != taken {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+}

@@ -86,6 +86,28 @@ type commandLine struct {
 		Revoke certRevoke `cmd:"" help:"End that, at once."`
 	} `cmd:"" help:"Client certificates."`
 
+	Client struct {
+		Add    clientAdd    `cmd:"" help:"Register a program that signs people in here, or acts for itself; its secret is shown this once."`
+		List   clientList   `cmd:"" help:"List clients."`
+		Show   clientShow   `cmd:"" help:"Show one client."`
+		Set    clientSet    `cmd:"" help:"Change a client."`
+		Rotate clientRotate `cmd:"" name:"rotate-secret" help:"Give a client another secret; it is shown this once."`
+		Delete clientDelete `cmd:"" help:"Remove a client, and all its tokens with it."`
+
+		Token struct {
+			Add    initialAdd    `cmd:"" help:"Make a token by which programs register themselves; it is shown this once."`
+			List   initialList   `cmd:"" help:"List those tokens."`
+			Revoke initialRevoke `cmd:"" help:"End one; clients that have registered themselves by it stay."`
+		} `cmd:"" help:"Programs that register themselves as clients (RFC 7591), where clients.registration is on."`
+	} `cmd:"" help:"Programs that sign people in here (OAuth 2.0, OpenID Connect)."`
+
+	Resource struct {
+		Set    resourceSet    `cmd:"" help:"Define a service that tokens can be for, or define it anew."`
+		List   resourceList   `cmd:"" help:"List resources."`
+		Show   resourceShow   `cmd:"" help:"Show one resource."`
+		Delete resourceDelete `cmd:"" help:"End a resource: no further token is for it."`
+	} `cmd:"" help:"Services that tokens are for, and what people read of their scopes (RFC 8707)."`
+
 	Keys struct {
 		List   keysList   `cmd:"" help:"List signing keys."`
 		Rotate keysRotate `cmd:"" help:"Sign with a new key from now on; the old one goes on verifying."`

@@ -27,7 +27,7 @@ func TestAKilledImportIsResumed(t *testing.T) {
 }
 
 func killImports(t *testing.T, flags ...string) {
-	file := crowd(t, 6000)
+	file := crowd(t, 2200)
 	dir := t.TempDir()
 	killed := 0
 	for wait := 300 * time.Millisecond; ; wait *= 2 {
@@ -49,8 +49,8 @@ func killImports(t *testing.T, flags ...string) {
 			return // it was killed behind its last transaction, before it could say so
 		}
 		if !bytes.Contains(out.Bytes(), []byte(`"finished":true`)) {
-			if exitCode(err) > 1 {
-				t.Fatalf("%v: %s", err, errs.String())
+			if exitCode(err) >= 0 { // it ended by itself
+				t.Fatalf("%v: %s%s", err, out.String(), errs.String())
 			}
 			killed++
 			continue
@@ -74,7 +74,7 @@ func killImports(t *testing.T, flags ...string) {
 func crowd(t *testing.T, n int) string {
 	var b strings.Builder
 	for i := range n {
-		if i%1009 == 7 {
+		if i%409 == 7 {
 			b.WriteString("{\"username\":\n")
 			continue
 		}

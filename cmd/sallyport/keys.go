@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/server/exchange"
@@ -44,7 +45,7 @@ func (c *keysList) Run(ctx context.Context, p *program) error {
 // ones that the server reads, and would retire the keys that it signs with.
 func (p *program) changeKeys(ctx context.Context, do func(*installation) (revoke.Position, error)) error {
 	return p.change(ctx, mustExist, func(in *installation) (answer, error) {
-		if err := in.keysFit(); err != nil {
+		if err := in.keysFit(ctx); err != nil {
 			return answer{}, err
 		}
 		position, err := do(in)
@@ -58,11 +59,18 @@ func (p *program) changeKeys(ctx context.Context, do func(*installation) (revoke
 	})
 }
 
-func (in *installation) keysFit() error {
+func (in *installation) keysFit(ctx context.Context) error {
 	schedule := in.config.Schedule()
+	err := in.store.View(ctx, func(tx account.Tx) (err error) { schedule.Also, err = account.Algs(ctx, tx); return err })
+	if err != nil {
+		return err
+	}
 	for _, k := range in.rows() {
 		if k.State != token.Active && k.State != token.Next {
 			continue
+		}
+		if k.Resource == "" && slices.Contains(schedule.Also, k.Alg) {
+			continue // ID tokens of clients, or tokens for a resource, are signed with it
 		}
 		wanted := token.Resource{Alg: schedule.Alg}
 		if i := slices.IndexFunc(schedule.Resources, func(r token.Resource) bool { return r.Audience == k.Resource }); i >= 0 {

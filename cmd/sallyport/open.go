@@ -85,7 +85,14 @@ func (p *program) open(ctx context.Context, c *config.Config, e existence) (*ins
 		}
 	}
 	var err error
-	if in.store, err = openStore(ctx, c, keepSchema); err != nil {
+	in.store, err = openStore(ctx, c, keepSchema)
+	if e == mayCreate && c.Store.Database == "" && errors.Is(err, store.ErrEmpty) { // somebody was killed while setting it up
+		if err := in.setUp(ctx); err != nil {
+			return nil, err
+		}
+		in.store, err = openStore(ctx, c, keepSchema)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if in.Server, err = server.Open(ctx, managing(c, in.store, p.logger(c, slog.LevelWarn))); err != nil {
@@ -106,6 +113,11 @@ func (in *installation) create(ctx context.Context) error {
 	if err := in.folder.create(); err != nil {
 		return err
 	}
+	return in.setUp(ctx)
+}
+
+// setUp migrates a database that has nothing in it, unless a server is about to.
+func (in *installation) setUp(ctx context.Context) error {
 	l, err := in.folder.lock()
 	if busy, ok := errors.AsType[*busyError](err); ok && busy.holder != 0 {
 		return nil
@@ -184,21 +196,32 @@ func managing(c *config.Config, s account.Store, log *slog.Logger) server.Config
 
 // serverConfig hands the settings on.
 func serverConfig(c *config.Config, s account.Store, log *slog.Logger) server.Config {
-	return server.Config{
-		BaseURL: c.Server.BaseURL, BasePath: c.Server.BasePath, Store: s, Name: c.Service.Name,
+	out := server.Config{
+		BaseURL: c.Server.BaseURL, CertificateURL: c.Server.CertificateURL, BasePath: c.Server.BasePath, Store: s, Name: c.Service.Name, Help: c.Service.Help, Terms: c.Service.Terms, Theme: c.Theme.Theme,
 		SealingKey: c.SealingKey, SealingKeyFile: folder(c.Store.Data).sealingKey(),
 		Roles: c.Roles, DefaultRoles: c.Service.DefaultRoles,
-		ClosedRegistration: c.Service.ClosedRegistration, EmailIsName: c.Service.EmailIsName, KeepOtherSessions: c.Password.KeepOtherSessions,
+		ClientRegistration: c.Clients.Registration, ClosedRegistration: c.Service.Closed(), EmailIsName: c.Service.EmailIsName(), KeepOtherSessions: c.Password.KeepOtherSessions,
 		Passwords: c.Hashing(), PasswordMin: c.Password.Minimum, Breaches: c.Password.Breaches, BreachesClosed: c.Password.BreachesClosed,
 		SessionIdle: c.Session.Idle, SessionMax: c.Session.Absolute, FreshFor: c.Session.Fresh, TrustFor: orNever(c.Session.TrustedDevice),
-		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime, Leeway: c.Token.Leeway,
+		AccessLifetime: c.Token.AccessLifetime, FamilyLifetime: c.Token.FamilyLifetime,
 		Passkeys: server.PasskeyConfig{
 			Domain: c.Passkeys.Domain, Origins: c.Passkeys.RelatedOrigins, Verification: passkey.Verification(c.Passkeys.Verification),
 		},
-		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies, Providers: c.Providers,
+		Keys: c.Schedule(), Origins: c.Server.Origins, TrustedProxies: c.Server.TrustedProxies, Providers: c.Providers, Forward: c.Forward,
 		Mail: messages.Mail{URL: c.Mail.URL, From: c.Mail.From}, SMS: messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret},
-		InsecureHTTP: c.Server.InsecureHTTP, Log: log,
+		RequireFactorOf: c.Factors.Required,
+		InsecureHTTP:    c.Server.InsecureHTTP, Log: log,
 	}
+	if len(c.Factors.Kinds) > 0 {
+		out.FactorKinds = c.Factors.Kinds
+	}
+	if c.Factors.RequiredOfAll() {
+		out.RequireFactor, out.RequireFactorOf = true, nil
+	}
+	if c.OldSystem.URL != "" {
+		out.OldSystem = c.OldSystem.Webhook().Ask
+	}
+	return out
 }
 
 // orNever turns a setting of 0 into what a library calls never: there 0 is the default.

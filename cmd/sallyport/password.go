@@ -16,7 +16,7 @@ const maxPassword = 64 << 10
 func (p *program) password(f passwordFlags) (string, error) {
 	switch {
 	case f.Stdin:
-		return readPassword("standard input", p.typed())
+		return readPassword("standard input", p.typed("Password"))
 	case f.File != "":
 		file, err := os.Open(f.File)
 		if err != nil {
@@ -29,7 +29,7 @@ func (p *program) password(f passwordFlags) (string, error) {
 }
 
 // typed is standard input; of a terminal, one line of it, which is asked for.
-func (p *program) typed() io.Reader {
+func (p *program) typed(what string) io.Reader {
 	file, ok := p.stdin.(*os.File)
 	if !ok {
 		return p.stdin
@@ -37,7 +37,7 @@ func (p *program) typed() io.Reader {
 	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return p.stdin
 	}
-	fmt.Fprint(p.stderr, "Password (you will see it as you type): ")
+	fmt.Fprintf(p.stderr, "%s (you will see it as you type): ", what)
 	line, err := bufio.NewReader(file).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return io.MultiReader(strings.NewReader(line), file)
@@ -45,20 +45,25 @@ func (p *program) typed() io.Reader {
 	return strings.NewReader(line)
 }
 
+// readSecret returns the one line that r holds.
+func readSecret(name string, r io.Reader) (string, error) { return readLine("secret", name, r) }
+
 // readPassword returns the one line that r holds.
-func readPassword(name string, r io.Reader) (string, error) {
+func readPassword(name string, r io.Reader) (string, error) { return readLine("password", name, r) }
+
+func readLine(what, name string, r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxPassword+1))
 	if err != nil {
-		return "", fmt.Errorf("reading the password from %s: %w", name, err)
+		return "", fmt.Errorf("reading the %s from %s: %w", what, name, err)
 	}
 	word := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	switch {
 	case word == "":
-		return "", fmt.Errorf("there is no password on %s", name)
+		return "", fmt.Errorf("there is no %s on %s", what, name)
 	case len(text) > maxPassword:
-		return "", fmt.Errorf("what is on %s is too long for a password", name)
+		return "", fmt.Errorf("what is on %s is too long for a %s", name, what)
 	case strings.Contains(word, "\n"):
-		return "", fmt.Errorf("there is more than one line on %s; a password is one", name)
+		return "", fmt.Errorf("there is more than one line on %s; a %s is one", name, what)
 	}
 	return word, nil
 }

@@ -21,7 +21,7 @@ import (
 // times; what is left is time enough to write a report.
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE"))
-	testscript.Main(m, map[string]func(){"sallyport": main})
+	testscript.Main(m, map[string]func(){"sallyport": main, "oathtool": oathtool})
 }
 
 // A process is a server in a process of its own.
@@ -99,7 +99,7 @@ func (p *process) kill() {
 
 // environ is that of a server that hashes passwords quickly.
 func environ() []string {
-	return append(os.Environ(), "SALLYPORT_PASSWORD__MEMORY=64", "SALLYPORT_PASSWORD__TIME=1", "SALLYPORT_PASSWORD__INSECURE_LOW_COST=true")
+	return append(os.Environ(), "SALLYPORT_PASSWORD__COST=m=64,t=1,p=1", "SALLYPORT_PASSWORD__INSECURE_LOW_COST=true")
 }
 
 // serving starts a server that ends with the test.

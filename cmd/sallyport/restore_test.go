@@ -176,7 +176,7 @@ func TestNothingComesBackWithABackup(t *testing.T) {
 	}
 	back := enter(t, p.url, "bob") // with the password of then
 	back.isIn(t, p.url)
-	for range 10 { // the numbers that were given out after the backup, and more
+	for range 7 { // the numbers that were given out after the backup, and more
 		h := enter(t, p.url, "carol")
 		command(t, dir, env, "session", "revoke", "--user", "carol")
 		h.isOut(t, p.url)
@@ -210,7 +210,7 @@ func TestAKilledRestoreLeavesOneDatabaseOrTheOther(t *testing.T) {
 	data := folder(filepath.Join(dir, "sallyport-data"))
 	seen := map[string]bool{logName(t, filepath.Join(dir, "copy.db")): true, logName(t, data.database()): true}
 	kept, restored := 0, 0
-	rounds := testenv.Count(10, 200)
+	rounds := testenv.Count(4, 200)
 	for round := range rounds {
 		user := fmt.Sprint("user", round)
 		command(t, dir, env, "user", "add", "--username", user, "--password-file", "password")

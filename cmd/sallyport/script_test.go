@@ -20,8 +20,7 @@ import (
 
 // settings is the configuration of a script that brings none.
 const settings = `[password]
-memory = 64
-time = 1
+cost = "m=64,t=1,p=1"
 insecure_low_cost = true
 `
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -237,8 +238,30 @@ func (n *node) serve(ctx context.Context, p *program) error {
 // tlsConfig is that of the listener.
 func (n *node) tlsConfig() *tls.Config {
 	c, s := n.certificate.config(), &n.config.Server
-	if n.authorities != nil && s.CertificateHeader() == "" {
-		return n.authorities.ask(c, s.RequireCertificate())
+	switch {
+	case s.AnyCertificate():
+		c.ClientAuth, c.SessionTicketsDisabled = tls.RequestClientCert, true
+	case n.authorities != nil && s.CertificateHeader() == "":
+		c = n.authorities.ask(c, s.RequireCertificate())
+	}
+	if u, err := url.Parse(s.CertificateURL); err == nil && u.Host != "" {
+		return askOnlyAt(u.Hostname(), c, n.certificate.config())
+	}
+	return c
+}
+
+// askOnlyAt is asking for those who come to the host, and plain for all others: a browser
+// that is asked for a certificate asks its user.
+func askOnlyAt(host string, asking, plain *tls.Config) *tls.Config {
+	c := plain.Clone()
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		switch {
+		case !strings.EqualFold(hello.ServerName, host):
+			return plain, nil
+		case asking.GetConfigForClient != nil:
+			return asking.GetConfigForClient(hello)
+		}
+		return asking, nil
 	}
 	return c
 }
@@ -281,7 +304,7 @@ func (n *node) welcome(ctx context.Context, p *program) error {
 	}
 	base := strings.TrimSuffix(n.config.Server.BaseURL, "/") + n.config.Server.BasePath
 	to := pages{SignIn: base + "/login", Register: base + "/register", Account: base + "/"}
-	if n.config.Service.ClosedRegistration {
+	if n.config.Service.Closed() {
 		to.Register = ""
 	}
 	v := struct {

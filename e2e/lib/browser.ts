@@ -12,6 +12,8 @@ export interface View {
   height?: number;
   language?: string; // what the browser prefers
   forced?: boolean; // forced colours
+  alone?: boolean; // nobody else has this browser before or after
+  hosts?: string[]; // that may be asked beside ours
 }
 
 // launch starts the browser that the machine has.
@@ -32,7 +34,7 @@ export class Visitor {
   readonly complaints: string[] = [];
   readonly requests: string[] = []; // addresses of everything asked for
 
-  private constructor(readonly context: BrowserContext, readonly page: Page, readonly url: string) {}
+  private constructor(readonly context: BrowserContext, readonly page: Page, readonly url: string, private readonly view: View) {}
 
   static async arrive(browser: Browser, url: string, view: View = {}): Promise<Visitor> {
     const context = await browser.newContext({
@@ -44,18 +46,18 @@ export class Visitor {
       viewport: { width: view.width ?? 1024, height: view.height ?? 760 },
       locale: view.language ?? "en",
     });
-    const visitor = new Visitor(context, await context.newPage(), url);
+    const visitor = new Visitor(context, await context.newPage(), url, view);
     visitor.watch();
     return visitor;
   }
 
   private watch() {
-    const host = new URL(this.url).host;
+    const hosts = [new URL(this.url).host, ...(this.view.hosts ?? [])];
     this.context.on("request", (request) => {
       const address = new URL(request.url());
       if (address.protocol === "data:" || address.protocol === "blob:") return;
       this.requests.push(request.url());
-      if (address.host !== host) this.complaints.push(`asks another host: ${request.url()}`);
+      if (!hosts.includes(address.host)) this.complaints.push(`asks another host: ${request.url()}`);
     });
     this.context.on("console", (message) => {
       if (/Content Security Policy|Refused to/i.test(message.text())) this.complaints.push(message.text());
@@ -65,7 +67,18 @@ export class Visitor {
 
   // leave ends the visit. It fails if a page did what none may.
   async leave() {
-    await this.context.close();
-    expect(this.complaints).toEqual([]);
+    const complaints = this.complaints.splice(0);
+    if (complaints.length || this.view.alone) await this.context.close();
+    expect(complaints).toEqual([]);
+  }
+
+  // forget makes the browser one that was never used, and says whether that is possible.
+  async forget(): Promise<boolean> {
+    if (this.view.alone) return false;
+    await this.page.goto("about:blank");
+    await this.context.unrouteAll();
+    await this.context.clearCookies();
+    this.requests.splice(0);
+    return true;
   }
 }

@@ -66,7 +66,7 @@ export async function visibleFocus(page: Page, name: string) {
 // edges finds what can be pressed and has no edge: with forced colours it has nothing else.
 export async function edges(page: Page, name: string) {
   const bare = await page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>("button:not(.plain), .button, input:not([type=hidden]), select, textarea")]
+    [...document.querySelectorAll<HTMLElement>("button:not(.plain), .button, input:not([type=hidden], [type=checkbox], [type=radio]), select, textarea")]
       .filter((e) => e.checkVisibility() && getComputedStyle(e).borderStyle === "none")
       .map((e) => e.outerHTML.slice(0, 120)));
   expect(bare, `${name} in forced colours`).toEqual([]);

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,17 +10,24 @@ export interface Server {
   url: string; // "http://127.0.0.1:1234"
   setUp: string; // address of the page for the first administrator
   log(): string; // what it wrote to standard error
+  run(args: string[], input?: string): string; // another command of the program, on its data; what it prints
   stop(): Promise<void>;
 }
 
-// serve starts a server on a free port. settings are the text of a configuration file.
-export async function serve(settings = ""): Promise<Server> {
+// cheap hashing of passwords, because there are two processors for everything.
+const cheap = "[password]\ncost = \"m=64,t=1,p=1\"\ninsecure_low_cost = true\n\n";
+
+// Settings are the text of a configuration file, which may depend on where the server is.
+export type Settings = string | ((url: string) => string | Promise<string>);
+
+// serve starts a server on a free port.
+export async function serve(settings: Settings = ""): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-e2e-"));
   const file = join(folder, "sallyport.toml");
-  writeFileSync(file, settings);
   // By name, because a passkey belongs to a name and not to an address.
-  const port = await freePort();
-  const args = ["serve", "--addr", `127.0.0.1:${port}`, "--base-url", `http://localhost:${port}`, "--data", join(folder, "data"), "--config", file];
+  const port = await freePort(), base = `http://localhost:${port}`;
+  writeFileSync(file, cheap + (typeof settings === "string" ? settings : await settings(base)));
+  const args = ["serve", "--addr", `127.0.0.1:${port}`, "--base-url", base, "--data", join(folder, "data"), "--config", file];
   const child = spawn(inject("program"), args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env.PATH } });
   let log = "";
   child.stderr.on("data", (chunk) => { log += chunk; });
@@ -30,6 +37,7 @@ export async function serve(settings = ""): Promise<Server> {
       url: said.url,
       setUp: said.setUp,
       log: () => log,
+      run: (more, input = "") => execFileSync(inject("program"), [...more, "--data", join(folder, "data"), "--config", file], { input, encoding: "utf8", env: { PATH: process.env.PATH } }),
       stop: async () => {
         await ended(child);
         rmSync(folder, { recursive: true, force: true });

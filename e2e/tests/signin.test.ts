@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { Caller } from "../lib/caller.ts";
 import { flow, house } from "../lib/flows.ts";
 import { register, signIn, signOut, somebody } from "../lib/people.ts";
 
@@ -15,13 +16,14 @@ flow("a person registers, signs out and signs in again", visit, async ({ page })
   await signIn(page, ann);
   await page.waitForURL("**/auth/");
   await signOut(page);
+  await page.getByText("You are signed out.").waitFor();
   await page.goBack();
   expect(new URL(page.url()).pathname, "no private page after signing out").not.toBe("/auth/");
 });
 
 flow("a failed sign-in says so, keeps the name and clears the password", visit, async ({ page }) => {
   const nobody = somebody();
-  const answer = page.waitForResponse((r) => r.request().method() === "POST");
+  const answer = page.waitForResponse((r) => r.request().method() === "POST" && new URL(r.url()).pathname === "/auth/login");
   await signIn(page, nobody);
   expect((await answer).status()).toBe(422);
   const alert = page.getByRole("alert");
@@ -30,6 +32,17 @@ flow("a failed sign-in says so, keeps the name and clears the password", visit, 
   expect(await page.getByLabel("User name or e-mail").inputValue()).toBe(nobody.name);
   expect(await page.getByLabel("Password", { exact: true }).inputValue()).toBe("");
   expect(await alert.evaluate((e) => e === document.activeElement), "the summary has the focus").toBe(true);
+});
+
+flow("who has tried too often hears how long to wait, and keeps the form", visit, async ({ page }) => {
+  const nobody = somebody();
+  for (let i = 0; i < 6; i++) await new Caller(server()).try("/auth/login", { identifier: nobody.name, password: "wrong" });
+  const answer = page.waitForResponse((r) => r.request().method() === "POST" && new URL(r.url()).pathname === "/auth/login");
+  await signIn(page, nobody);
+  expect((await answer).status()).toBe(429);
+  expect(Number((await answer).headers()["retry-after"])).toBeGreaterThan(0);
+  await page.getByRole("alert").getByText(/Wait (a|\d+) (second|minute)s?, then try again\./).waitFor();
+  expect(await page.getByLabel("User name or e-mail").inputValue()).toBe(nobody.name);
 });
 
 flow("a page that needs sign-in leads there and back", visit, async ({ page }) => {
@@ -56,7 +69,7 @@ flow("the language can be chosen and stays", visit, async ({ page }) => {
   await page.getByRole("link", { name: "Deutsch" }).click();
   await page.getByRole("heading", { name: "Anmelden" }).waitFor();
   expect(await page.locator("html").getAttribute("lang")).toBe("de");
-  expect(await page.locator("input[name=return_to]").inputValue()).toBe("/auth/");
+  expect(await page.locator("form[action='/auth/login'] input[name=return_to]").inputValue()).toBe("/auth/");
   await page.goto("/auth/register");
   await page.getByRole("heading", { name: "Registrieren" }).waitFor();
 });
@@ -101,6 +114,14 @@ test("a password can be shown, and is hidden again when it is sent", () => visit
   await page.getByLabel("User name or e-mail").fill("ann");
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   expect(await sent).toBe("password");
+}));
+
+test("how long a new password is, is said while it is typed", () => visit({}, async ({ page }) => {
+  await page.goto("/auth/register");
+  await page.getByLabel("Password", { exact: true }).fill("plums ripen");
+  await page.getByRole("status").getByText("11 of at least 15 characters.").waitFor();
+  await page.getByLabel("Password", { exact: true }).fill("plums ripen late");
+  await page.getByRole("status").getByText("Long enough.").waitFor();
 }));
 
 test("what may be pasted is pasted", () => visit({}, async ({ page }) => {

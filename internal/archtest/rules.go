@@ -17,7 +17,7 @@ type layer struct {
 var (
 	foundations = []string{".", "revoke", "limit", "audit", "internal/*"}
 	doors       = append([]string{"authn/**", "authz/**"}, foundations...)
-	features    = append([]string{"account/**", "ssf"}, doors...)
+	features    = append([]string{"account/**", "oauth", "ssf"}, doors...)
 )
 
 var layers = []layer{
@@ -28,6 +28,9 @@ var layers = []layer{
 	{"audit", foundations, crypto, "the audit trail is below every feature: standard library and x/crypto only"},
 
 	{"ssf", foundations, nil, "what is told of the log is derived from it alone, below whoever writes it: standard library only"},
+
+	{"oauth", append([]string{"authn/token", "authn/clientcert"}, foundations...), nil,
+		"what clients may ask for is decided without a store and without HTTP; their keys and proofs are read where all JOSE is"},
 
 	{"authn/password/**", foundations, append([]string{"golang.org/x/text", "github.com/go-crypt/x"}, crypto...),
 		"passwords are normalised (NFKC), which needs x/text, and hashes of other systems need their functions; otherwise door one is standard library and x/crypto only"},
@@ -41,7 +44,7 @@ var layers = []layer{
 		"the only importer of cedar-go: it can be replaced, and programs without rules do not link it"},
 	{"authz/**", foundations, nil, "door two does not know how somebody proved who they are, nor where roles are stored"},
 
-	{"account/**", append([]string{"ssf"}, doors...), append([]string{"golang.org/x/text"}, crypto...),
+	{"account/**", append([]string{"oauth", "ssf"}, doors...), append([]string{"golang.org/x/text"}, crypto...),
 		"people and their credentials join the two doors; the stores implement its interfaces, never the reverse"},
 	{"verifier/**", append([]string{"authn/token", "authz", "authz/rulebook"}, foundations...), nil,
 		"other services link it: no account, no store, no server"},
@@ -64,9 +67,9 @@ var layers = []layer{
 		"the product wires features and stores together; command line, files and metrics belong to cmd"},
 	{"sallytest/**", append([]string{"store", "store/memory"}, features...), nil,
 		"a user's unit test links no driver and no page"},
-	{"cmd/**", []string{".", "account/**", "authn/**", "authz/**", "revoke", "limit", "audit", "verifier/**", "store/**", "server/**",
+	{"cmd/**", []string{".", "account/**", "authn/**", "authz/**", "oauth", "revoke", "limit", "audit", "verifier/**", "store/**", "server/**",
 		"internal/**"}, anyModule, "main is above everything"},
-	{"examples/**", []string{".", "account/**", "authn/**", "authz/**", "revoke", "limit", "audit", "verifier/**", "store/**",
+	{"examples/**", []string{".", "account/**", "authn/**", "authz/**", "oauth", "revoke", "limit", "audit", "verifier/**", "store/**",
 		"server/**", "sallytest"}, anyModule, "an example uses what a user can use: no internal package, no cmd"},
 
 	{"bench/**", nil, nil, "it measures the tree from outside, by go test: standard library only"},
@@ -162,8 +165,9 @@ var uses = []use{
 var (
 	environment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Clearenv"}
 	readers     = []string{"cmd/**", "examples/microservices/**", "internal/testdb/**", "internal/testenv"}
-	// answers are the files of the root package that make a refusal: the Gate, its check of the origin, and the problem writer.
-	answers = []string{"./gate*.go", "./origin.go", "./problem*.go", "./answer*.go", "./challenge*.go"}
+	// answers are the files that make a refusal: of the root package the Gate, its check of the origin, and the problem writer; and
+	// where RFC 6749 wants a 401 of the OAuth endpoints.
+	answers = []string{"./gate*.go", "./origin.go", "./problem*.go", "./answer*.go", "./challenge*.go", "./server/oauth/form.go"}
 )
 
 // Rules about one package or file that are code in check.go.

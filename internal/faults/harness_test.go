@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(bin)
 	// Passwords are not what is tested.
-	for name, value := range map[string]string{"MEMORY": "64", "TIME": "1", "INSECURE_LOW_COST": "true"} {
+	for name, value := range map[string]string{"COST": "m=64,t=1,p=1", "INSECURE_LOW_COST": "true"} {
 		os.Setenv("SALLYPORT_PASSWORD__"+name, value)
 	}
 	// Nodes on one database share it.

@@ -5,12 +5,14 @@
 package outbound
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -45,6 +47,17 @@ func Client(c *http.Client) *http.Client {
 	out.Jar, out.Timeout = nil, Timeout
 	out.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &out
+}
+
+// Cause says why nobody was reached, without the address.
+func Cause(err error) string {
+	switch {
+	case errors.Is(err, ErrPrivate):
+		return ErrPrivate.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	return "not reached: " + strings.TrimSpace(err.Error()[strings.LastIndexByte(err.Error(), ':')+1:])
 }
 
 // CheckURL reports what keeps address from being one that we send to: it must be

@@ -10,19 +10,25 @@ import (
 // A Line is a line of a README's script, and what it answered.
 type Line struct{ Text, Answer string }
 
-// Lines runs the lines of the first block of shell in the README.md beside the
-// test, in an empty folder and with env beside the environment, all in one bash. It
-// skips the test if there is no curl.
+// Lines runs the lines of the README.md beside the test: see [LinesOf].
 func Lines(t testing.TB, env ...string) []Line {
 	t.Helper()
+	return LinesOf(t, "README.md", env...)
+}
+
+// LinesOf runs the lines of the first block of shell in a document, in an empty
+// folder and with env beside the environment, all in one bash. It skips the test if
+// there is no curl.
+func LinesOf(t testing.TB, file string, env ...string) []Line {
+	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("SKIPPED: the README's lines need curl: install it (Debian package curl)")
+		t.Skip("SKIPPED: its lines need curl: install it (Debian package curl)")
 	}
-	readme, err := os.ReadFile("README.md")
+	document, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(readme), "```sh\n")
+	_, rest, _ := strings.Cut(string(document), "```sh\n")
 	script, _, _ := strings.Cut(rest, "```")
 	texts := strings.Split(strings.TrimSpace(script), "\n")
 
@@ -47,7 +53,7 @@ func Lines(t testing.TB, env ...string) []Line {
 func Expect(t testing.TB, lines []Line, want ...string) {
 	t.Helper()
 	if len(lines) != len(want) {
-		t.Fatalf("the README has %d lines of shell, want %d", len(lines), len(want))
+		t.Fatalf("the document has %d lines of shell, want %d", len(lines), len(want))
 	}
 	for i, l := range lines {
 		if !strings.Contains(l.Answer, want[i]) || want[i] == "" && l.Answer != "" {

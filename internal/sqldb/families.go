@@ -25,6 +25,20 @@ func (s families) Create(ctx context.Context, f token.Family) error {
 	return err
 }
 
+func (s families) ByID(ctx context.Context, id string) (token.Family, error) {
+	return get(ctx, s.db, token.ErrNotFound, func(r scanner) (f token.Family, err error) {
+		var scope string
+		var version, created, rotated, expires int64
+		err = r.Scan(&f.ID, &f.Client, &f.Proof, &f.Session, &f.Grant, &f.Subject, &scope, &version, &f.Counter,
+			&f.Position.Log, &f.Position.Seq, &created, &rotated, &expires)
+		if err != nil {
+			return f, err
+		}
+		f.KeyVersion, f.CreatedAt, f.RotatedAt, f.ExpiresAt = uint32(version), at(created), at(rotated), at(expires)
+		return f, decodeList("scope", scope, &f.Scope)
+	}, `SELECT id, client_id, proof, `+familyColumns+` FROM sallyport_refresh_families WHERE id = $1 AND revoked_at = 0`, id)
+}
+
 // rotate decides between rotation, repetition and reuse. $1 family, $2 counter
 // presented, $3 now, $4 the oldest rotation whose parent is repeated, $5 the
 // oldest whose late parent is forgiven ($5 <= $4), $6 client, $7 proof.
@@ -78,6 +92,12 @@ func scanRotated(r scanner) (f token.Rotated, err error) {
 func (s families) EndSession(ctx context.Context, session, reason string, now time.Time) error {
 	_, err := s.exec(ctx, `UPDATE sallyport_refresh_families SET revoked_at = $2, revoke_reason = $3
 		WHERE session_id = $1 AND session_id <> '' AND revoked_at = 0`, session, ms(now), reason)
+	return err
+}
+
+func (s families) EndGrant(ctx context.Context, grant, reason string, now time.Time) error {
+	_, err := s.exec(ctx, `UPDATE sallyport_refresh_families SET revoked_at = $2, revoke_reason = $3
+		WHERE grant_id = $1 AND grant_id <> '' AND revoked_at = 0`, grant, ms(now), reason)
 	return err
 }
 

@@ -118,7 +118,8 @@ func checkFree(tables []string) error {
 	return nil
 }
 
-// Pending returns an error that wraps [store.ErrPending] if a migration is.
+// Pending returns an error that wraps [store.ErrPending] if a migration is, and
+// [store.ErrEmpty] too if all are.
 func Pending(state []store.Migration) error {
 	n := 0
 	for _, m := range state {
@@ -126,8 +127,11 @@ func Pending(state []store.Migration) error {
 			n++
 		}
 	}
-	if n == 0 {
+	switch n {
+	case 0:
 		return nil
+	case len(state):
+		return fmt.Errorf("%w: %w", store.ErrPending, store.ErrEmpty)
 	}
 	return fmt.Errorf("%w: %d of %d migrations are pending", store.ErrPending, n, len(state))
 }

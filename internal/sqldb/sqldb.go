@@ -77,6 +77,16 @@ func NewTx(c Conn) account.Tx {
 
 		Identities: identities{d},
 
+		Clients:      clients{d},
+		ClientGrants: clientGrants{d},
+		Consents:     consents{d},
+		DeviceCodes:  deviceCodes{d},
+		Resources:    resources{d},
+		Logos:        logos{d},
+		Introduced:   introductions{d},
+
+		InitialTokens: initialTokens{d},
+
 		Imports: imports{d},
 
 		Signals: signals{d},

@@ -46,6 +46,12 @@ var expired = [...]struct {
 		(SELECT id FROM sallyport_factors WHERE confirmed_at = 0 AND created_at <= $1 ORDER BY created_at LIMIT $2)`, otp.PendingLife},
 	{"used answers of providers", `DELETE FROM sallyport_spent_answers WHERE state_hash IN
 		(SELECT state_hash FROM sallyport_spent_answers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"grants to clients", `DELETE FROM sallyport_oauth_grants WHERE id IN
+		(SELECT id FROM sallyport_oauth_grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"device codes", `DELETE FROM sallyport_oauth_device_codes WHERE id IN
+		(SELECT id FROM sallyport_oauth_device_codes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
+	{"initial access tokens", `DELETE FROM sallyport_oauth_initial_tokens WHERE id IN
+		(SELECT id FROM sallyport_oauth_initial_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, 0},
 	{"decisions", `DELETE FROM sallyport_decisions WHERE id IN
 		(SELECT id FROM sallyport_decisions WHERE at <= $1 ORDER BY at LIMIT $2)`, authz.DecisionRetention},
 	{"messages", `DELETE FROM sallyport_outbox WHERE id IN

@@ -1,4 +1,4 @@
-// Package testdb gives tests a real PostgreSQL and a real Redis of their own, started from the installed programs and
+// Package testdb gives tests a real PostgreSQL, a real Redis and a real nginx of their own, started from the installed programs and
 // stopped again, whatever happens to the test.
 //
 // One PostgreSQL cluster serves a whole run. ./test.sh starts it with the command in withpostgres and names it to every test

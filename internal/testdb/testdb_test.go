@@ -7,7 +7,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -223,6 +225,35 @@ func ask(t *testing.T, addr, command string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimRight(line, "\r\n")
+}
+
+func TestNginxServesAndStopsWhenTheTestEnds(t *testing.T) {
+	var address string
+	t.Run("a test", func(t *testing.T) {
+		port := testdb.Nginx(t, map[string][]byte{"hello.txt": []byte("hello")}, func(folder string, port int) string {
+			return fmt.Sprintf("server { listen 127.0.0.1:%d; root %s; }", port, folder)
+		})
+		address = fmt.Sprintf("http://127.0.0.1:%d/hello.txt", port)
+		resp, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "hello" {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+	if resp, err := http.Get(address); err == nil && address != "" {
+		resp.Body.Close()
+		t.Error("it goes on")
+	}
+}
+
+func TestAnNginxThatCannotStartFailsTheTest(t *testing.T) {
+	got := observe(func(tb testing.TB) { testdb.Nginx(tb, nil, func(string, int) string { return "nonsense;" }) })
+	if !strings.Contains(got.fatal+got.skip, "nonsense") && !strings.Contains(got.fatal+got.skip, "nginx-light") {
+		t.Errorf("skipped with %q, failed with %q", got.skip, got.fatal)
+	}
 }
 
 func TestMissingProgram(t *testing.T) {

@@ -14,7 +14,7 @@ func Count(quick, long int) int {
 	return quick
 }
 
-// Require reports whether a test that lacks PostgreSQL or Redis shall fail instead of being skipped: SALLYPORT_TEST_REQUIRE
+// Require reports whether a test that lacks PostgreSQL, Redis or nginx shall fail instead of being skipped: SALLYPORT_TEST_REQUIRE
 // is set to anything but the empty string. ./test.sh sets it, so that no test is skipped there.
 func Require() bool {
 	return os.Getenv("SALLYPORT_TEST_REQUIRE") != ""

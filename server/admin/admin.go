@@ -1,6 +1,6 @@
 // Package admin is what administrators do, over HTTP: users, sessions, roles,
-// assignments, grants, policies, decisions, organizations, signing keys and the
-// audit log. Each route names its permission, and nobody can give what they do not
+// assignments, grants, policies, decisions, organizations, clients, resources, signing keys and
+// the audit log. Each route names its permission, and nobody can give what they do not
 // hold. What concerns one organization is also for those who hold the permission
 // there, while they act in it.
 package admin
@@ -47,7 +47,7 @@ type route struct {
 
 // Mount registers the routes.
 func (h *Handler) Mount(rt *sallyport.Routes) {
-	for _, list := range [][]route{h.people(), h.second(), h.tenants(), {
+	for _, list := range [][]route{h.people(), h.second(), h.tenants(), h.programs(), {
 		{"GET", "/keys", "key:read", h.keys, nil},
 		{"POST", "/keys/rotate", "key:rotate", h.rotateKey, nil},
 		{"DELETE", "/keys/{kid}", "key:revoke", h.revokeKey, nil},
@@ -119,6 +119,30 @@ func (h *Handler) tenants() []route {
 		{"GET", "/organizations/{org}/invitations", "member:invite", h.invitations, inPath},
 		{"POST", "/organizations/{org}/invitations", "member:invite", h.invite, inPath},
 		{"DELETE", "/organizations/{org}/invitations/{id}", "member:invite", h.revokeInvitation, inPath},
+	}
+}
+
+// programs is which clients and resources there are, and who has let clients in.
+func (h *Handler) programs() []route {
+	return []route{
+		{"GET", "/clients", "client:read", h.clients, nil},
+		{"POST", "/clients", "client:write", h.addClient, nil},
+		{"GET", "/clients/{id}", "client:read", h.client, nil},
+		{"PUT", "/clients/{id}", "client:write", h.putClient, nil},
+		{"DELETE", "/clients/{id}", "client:write", h.deleteClient, nil},
+		{"GET", "/initial-access-tokens", "client:read", h.initialTokens, nil},
+		{"POST", "/initial-access-tokens", "client:write", h.addInitialToken, nil},
+		{"DELETE", "/initial-access-tokens/{id}", "client:write", h.deleteInitialToken, nil},
+		{"POST", "/clients/{id}/secret", "client:write", h.rotateSecret, nil},
+		{"GET", "/clients/{id}/logo", "client:read", h.logo, nil},
+		{"PUT", "/clients/{id}/logo", "client:write", h.putLogo, nil},
+		{"DELETE", "/clients/{id}/logo", "client:write", h.deleteLogo, nil},
+		{"GET", "/resources", "resource:read", h.resources, nil},
+		{"GET", "/resource", "resource:read", h.resource, nil},
+		{"PUT", "/resource", "resource:write", h.putResource, nil},
+		{"DELETE", "/resource", "resource:write", h.deleteResource, nil},
+		{"GET", "/users/{id}/applications", "user:read", h.applications, nil},
+		{"DELETE", "/users/{id}/applications/{client}", "session:end", h.withdraw, nil},
 	}
 }
 

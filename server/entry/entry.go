@@ -35,6 +35,9 @@ type Answer struct {
 	Refresh  session.Cookie // holds the refresh token, sent to Base/refresh only
 	Ticket   session.Cookie // holds the ticket between two steps of a page
 	Device   session.Cookie // by which the device is known
+	// Remember lets the browser keep a language: that of who signs in, for the pages
+	// before the next sign-in.
+	Remember func(w http.ResponseWriter, locale string)
 }
 
 // SignIn is what a request of that mode asks the account service for: a page
@@ -124,6 +127,9 @@ func (a *Answer) answer(w http.ResponseWriter, r *http.Request, out *account.Sig
 			return err
 		}
 	}
+	if out.Mode == Cookie && out.User.Locale != "" {
+		a.Remember(w, out.User.Locale)
+	}
 	if out.Mode == Cookie {
 		a.Session.Set(w, out.Cookie, out.Session.ExpiresAt)
 	}
@@ -169,6 +175,27 @@ func (a *Answer) TicketOf(r *http.Request, given string) string {
 	}
 	ticket, _ := a.Ticket.Read(r)
 	return ticket
+}
+
+// Enroller calls next for who sets up a factor: with a ticket, in the body or in the
+// cookie of the pages, or else with a sign-in no older than fresh and a credential whose
+// scope reaches as far as scope.
+func (a *Answer) Enroller(w http.ResponseWriter, r *http.Request, ticket string, fresh time.Duration, scope string,
+	next func(http.ResponseWriter, *http.Request, account.Enroller) error) error {
+	if ticket == "" && sallyport.From(r.Context()).Subject == "" {
+		ticket = a.TicketOf(r, "")
+	}
+	if ticket != "" {
+		return next(w, r, account.Enroller{Ticket: ticket})
+	}
+	var err error
+	own := exchange.Within(scope, func(w http.ResponseWriter, r *http.Request) error {
+		return next(w, r, account.Enroller{Principal: sallyport.From(r.Context())})
+	})
+	a.Gate.Through(sallyport.SignedIn().Fresh(fresh))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err = own(w, r)
+	})).ServeHTTP(w, r)
+	return err
 }
 
 // Expired is the answer to a ticket that is none: a page begins anew.

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
 
@@ -103,6 +104,9 @@ func Problem(err error) error {
 	if p := passkeyProblem(err); p != nil {
 		return p
 	}
+	if errors.Is(err, account.ErrOldSystem) {
+		return retry(http.StatusServiceUnavailable, "unavailable", "Nobody can tell right now whether that is right. Try again in a moment.", 10*time.Second)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -121,7 +125,9 @@ func Problem(err error) error {
 		p.Extra = map[string]any{"reason": "code_used"}
 		return p
 	case errors.Is(err, account.ErrWeakSession):
-		return sallyport.Unauthenticated("step_up_required", "Confirm by your second factor first that it is you.")
+		p := sallyport.StepUp(&sallyport.Need{ACR: []string{"aal2"}})
+		p.Detail = "Confirm by your second factor first that it is you."
+		return p
 	case errors.Is(err, account.ErrNoFactor):
 		return conflict("conflict", "There is no such factor, or nothing was begun. Begin anew.")
 	case errors.Is(err, account.ErrFactorNeeded):
@@ -147,6 +153,10 @@ func Problem(err error) error {
 		return conflict("conflict", "Another organization has this slug. Choose another.")
 	case errors.Is(err, clientcert.ErrTaken):
 		return conflict("conflict", "This name of certificates stands for somebody already. Remove that first.")
+	case errors.Is(err, oauth.ErrTaken):
+		return conflict("conflict", "There is a client of this client_id already. Choose another, or leave it out.")
+	case errors.Is(err, oauth.ErrChanged):
+		return conflict("conflict", "Somebody else has changed it meanwhile. Read it again, then repeat the change.")
 	case errors.Is(err, org.ErrNotMember):
 		return conflict("conflict", "This needs a member of the organization.")
 	case errors.Is(err, org.ErrNoInvitation):
@@ -161,10 +171,23 @@ func Problem(err error) error {
 		return Invalid("This needs a signed-in session; the credential of this request has none.")
 	case errors.Is(err, account.ErrNotFound), errors.Is(err, session.ErrNotFound), errors.Is(err, apikey.ErrNotFound), errors.Is(err, clientcert.ErrNotFound), errors.Is(err, device.ErrNotFound),
 		errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrNoVersion), errors.Is(err, authz.ErrNoDecision),
-		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound):
+		errors.Is(err, org.ErrNotFound), errors.Is(err, token.ErrUnknownKey), errors.Is(err, ssf.ErrNotFound),
+		errors.Is(err, oauth.ErrNotFound), errors.Is(err, oauth.ErrNoGrant), errors.Is(err, oauth.ErrNoResource), errors.Is(err, oauth.ErrNoLogo),
+		errors.Is(err, oauth.ErrNoToken):
 		return fmt.Errorf("%w: %w", sallyport.ErrNotFound, err)
 	}
 	return err
+}
+
+// WrongPassword is Problem for somebody who is signed in: what was wrong can only be
+// the password in that member.
+func WrongPassword(err error, member string) error {
+	if !errors.Is(err, account.ErrInvalidCredentials) {
+		return Problem(err)
+	}
+	p := sallyport.Unauthenticated("invalid_credentials", "The password is wrong.")
+	p.Extra = map[string]any{"member": member, "reason": "password"}
+	return p
 }
 
 func weak(e *password.WeakError) *sallyport.Problem {

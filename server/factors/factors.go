@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,23 +58,8 @@ func (h *Handler) Mount(rt *sallyport.Routes) {
 	rt.Func("POST "+h.Base+"/factors/remove", fresh, exchange.Within(write, h.remove)) // for pages, which cannot DELETE
 }
 
-// enroller lets through who has a ticket, in the body or in the cookie of the pages,
-// or else whoever has a fresh sign-in and a credential whose scope reaches that far.
 func (h *Handler) enroller(w http.ResponseWriter, r *http.Request, ticket string, next func(http.ResponseWriter, *http.Request, account.Enroller) error) error {
-	if ticket == "" && sallyport.From(r.Context()).Subject == "" {
-		ticket = h.Answer.TicketOf(r, "")
-	}
-	if ticket != "" {
-		return next(w, r, account.Enroller{Ticket: ticket})
-	}
-	var err error
-	own := exchange.Within(write, func(w http.ResponseWriter, r *http.Request) error {
-		return next(w, r, account.Enroller{Principal: sallyport.From(r.Context())})
-	})
-	h.Gate.Through(sallyport.SignedIn().Fresh(h.Fresh))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err = own(w, r)
-	})).ServeHTTP(w, r)
-	return err
+	return h.Answer.Enroller(w, r, ticket, h.Fresh, write, next)
 }
 
 // refused answers what a change of factors was refused with. A page whose ticket is
@@ -113,6 +99,7 @@ type kindOfFactor struct {
 	Path    string // where it is set up
 	Factor  *shownFactor
 	Missing string // why it cannot be set up: key of words; "" = it can
+	Gone    bool   // it was set up, and cannot be any more
 }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
@@ -132,8 +119,14 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 		return exchange.JSON(w, http.StatusOK, out)
 	}
 	page := factorsPage{CodesLeft: own.CodesLeft, Few: own.CodesLeft <= otp.RecoveryFew, Any: own.Any()}
-	for _, kind := range own.Possible {
-		k := kindOfFactor{Kind: kind, Path: h.Base + "/otp/" + string(kind)}
+	kinds := slices.Clone(own.Possible)
+	for _, f := range own.Factors { // what was set up can be removed
+		if !slices.Contains(kinds, f.Kind) {
+			kinds = append(kinds, f.Kind)
+		}
+	}
+	for _, kind := range kinds {
+		k := kindOfFactor{Kind: kind, Path: h.Base + "/otp/" + string(kind), Gone: !slices.Contains(own.Possible, kind)}
 		if kind == otp.TOTP {
 			k.Path = h.Base + "/totp"
 		}
@@ -255,19 +248,8 @@ type recoveryCodes struct {
 	Codes []string `json:"recovery_codes,omitempty"`
 }
 
-// A codesPage is what the page of recovery codes shows, once.
-type codesPage struct {
-	Codes []string
-	Text  string       // all of them, for a file
-	File  template.URL // the same
-	Next  string
-}
-
 func (h *Handler) showCodes(w http.ResponseWriter, r *http.Request, codes []string, next string) error {
-	text := strings.Join(codes, "\r\n") + "\r\n"
-	return h.Pages.Show(w, r, "recovery", codesPage{
-		Codes: codes, Text: text, File: template.URL("data:text/plain;charset=utf-8," + url.PathEscape(text)), Next: next,
-	})
+	return h.Pages.Show(w, r, "recovery", web.NewRecoveryCodes(codes, next))
 }
 
 func (h *Handler) newRecoveryCodes(w http.ResponseWriter, r *http.Request) error {

@@ -258,7 +258,7 @@ type newcomer struct {
 
 // in is how they come in: with a cookie, since a browser is what was sent away.
 func (n *newcomer) in() account.SignIn {
-	return account.SignIn{Mode: entry.Cookie, ReturnTo: n.ReturnTo}
+	return account.SignIn{Mode: entry.Cookie, ReturnTo: n.ReturnTo, Browser: true}
 }
 
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *federation.Provider, n newcomer) error {

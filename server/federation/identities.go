@@ -75,6 +75,9 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request) error {
 	if who.Credential != "session" {
 		return exchange.Invalid("A provider is connected from a browser that is signed in with a cookie.")
 	}
+	if err := h.Accounts.Strong(r.Context(), who); err != nil { // before the person goes there and comes back
+		return exchange.Problem(err)
+	}
 	address, err := h.start(w, r, p, attempt{Session: who.Session}, false)
 	if err != nil {
 		return err

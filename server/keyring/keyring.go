@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,13 +70,17 @@ func (k *Keyring) Maintain(ctx context.Context) (revoke.Position, error) {
 	due := false
 	err := k.Store.View(ctx, func(tx account.Tx) error {
 		rows, err := tx.Keys.Keys(ctx)
-		due = len(token.Plan(rows, time.Now(), k.Schedule)) > 0
+		if err != nil {
+			return err
+		}
+		s, err := k.schedule(ctx, tx)
+		due = len(token.Plan(rows, time.Now(), s)) > 0
 		return err
 	})
 	if err != nil || !due {
 		return revoke.Position{}, err
 	}
-	p, err := k.change(ctx, nil, audit.Entry{Action: "keys.maintain", Actor: "system"}, k.plan)
+	p, err := k.change(ctx, nil, audit.Entry{Action: "keys.maintain", Actor: "system"}, plan)
 	if errors.Is(err, errNotDue) {
 		return revoke.Position{}, nil
 	}
@@ -85,8 +90,17 @@ func (k *Keyring) Maintain(ctx context.Context) (revoke.Position, error) {
 // errNotDue means that another node was faster.
 var errNotDue = errors.New("nothing is due")
 
-func (k *Keyring) plan(rows []token.StoredKey, now time.Time) ([]token.Change, error) {
-	changes := token.Plan(rows, now, k.Schedule)
+// schedule is k.Schedule with what clients and resources want signed otherwise: keys that
+// nobody asks for are not made.
+func (k *Keyring) schedule(ctx context.Context, tx account.Tx) (token.Schedule, error) {
+	s := k.Schedule
+	algs, err := account.Algs(ctx, tx)
+	s.Also = append(slices.Clone(s.Also), algs...)
+	return s, err
+}
+
+func plan(rows []token.StoredKey, now time.Time, s token.Schedule) ([]token.Change, error) {
+	changes := token.Plan(rows, now, s)
 	if len(changes) == 0 {
 		return nil, errNotDue
 	}
@@ -97,8 +111,8 @@ func (k *Keyring) plan(rows []token.StoredKey, now time.Time) ([]token.Change, e
 // old one goes on verifying. e says on whose behalf.
 func (k *Keyring) Rotate(ctx context.Context, audience string, e audit.Entry) (revoke.Position, error) {
 	e.Action, e.Target = "keys.rotate", audience
-	return k.change(ctx, nil, e, func(rows []token.StoredKey, now time.Time) ([]token.Change, error) {
-		return token.Rotate(rows, now, k.Schedule, audience), nil
+	return k.change(ctx, nil, e, func(rows []token.StoredKey, now time.Time, s token.Schedule) ([]token.Change, error) {
+		return token.Rotate(rows, now, s, audience), nil
 	})
 }
 
@@ -112,15 +126,15 @@ func (k *Keyring) Revoke(ctx context.Context, kid string, e audit.Entry) (revoke
 	e.Action, e.Target = "keys.revoke", kid
 	now := time.Now()
 	kill := revoke.Entry{Effect: revoke.Kill, Kind: revoke.Key, ID: kid, CreatedAt: now, ExpiresAt: now.Add(365 * 24 * time.Hour)}
-	return k.change(ctx, []revoke.Entry{kill}, e, func(rows []token.StoredKey, now time.Time) ([]token.Change, error) {
-		return token.Revoke(rows, now, k.Schedule, kid)
+	return k.change(ctx, []revoke.Entry{kill}, e, func(rows []token.StoredKey, now time.Time, s token.Schedule) ([]token.Change, error) {
+		return token.Revoke(rows, now, s, kid)
 	})
 }
 
 // change locks the log's counter row first, by appending: so that two nodes never
 // change keys at once. No other transaction waits for keys, so nothing can wait
 // for it in a circle.
-func (k *Keyring) change(ctx context.Context, entries []revoke.Entry, e audit.Entry, plan func([]token.StoredKey, time.Time) ([]token.Change, error)) (p revoke.Position, err error) {
+func (k *Keyring) change(ctx context.Context, entries []revoke.Entry, e audit.Entry, plan func([]token.StoredKey, time.Time, token.Schedule) ([]token.Change, error)) (p revoke.Position, err error) {
 	err = k.Store.Update(ctx, func(tx account.Tx) error {
 		now := time.Now()
 		notice := revoke.Entry{Effect: revoke.Notice, Kind: revoke.Key, ID: e.Target, CreatedAt: now, ExpiresAt: now.Add(24 * time.Hour)}
@@ -131,7 +145,11 @@ func (k *Keyring) change(ctx context.Context, entries []revoke.Entry, e audit.En
 		if err != nil {
 			return err
 		}
-		changes, err := plan(rows, now)
+		s, err := k.schedule(ctx, tx)
+		if err != nil {
+			return err
+		}
+		changes, err := plan(rows, now, s)
 		if err != nil {
 			return err
 		}

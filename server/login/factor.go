@@ -150,7 +150,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	p := sallyport.From(r.Context())
 	out, err := h.Accounts.StepUp(r.Context(), p, a, exchange.Origin(h.Gate, r))
 	if err != nil {
-		err = exchange.Problem(err)
+		err = exchange.WrongPassword(err, "password")
 		if !exchange.IsForm(r) {
 			return err
 		}

@@ -107,7 +107,7 @@ func (h *Handler) makeKey(r *http.Request, p *sallyport.Principal, in keyRequest
 	if in.ExpiresAt != nil {
 		want.ExpiresAt = *in.ExpiresAt
 	}
-	k, plain, err := h.Accounts.CreateKey(r.Context(), p.Subject, want, exchange.Origin(h.Gate, r))
+	k, plain, err := h.Accounts.CreateOwnKey(r.Context(), p, want, exchange.Origin(h.Gate, r))
 	return shown.NewAPIKey(k, plain), err
 }
 

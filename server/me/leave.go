@@ -26,7 +26,7 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request) error {
 	if err := nothing(w, r); err != nil {
 		return err
 	}
-	at, err := h.Accounts.Leave(r.Context(), sallyport.From(r.Context()).Subject, exchange.Origin(h.Gate, r))
+	at, err := h.Accounts.Leave(r.Context(), sallyport.From(r.Context()), exchange.Origin(h.Gate, r))
 	if err != nil {
 		return h.Pages.Failed(w, r, "leave", err, leaving{leavingDays})
 	}

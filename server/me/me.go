@@ -89,14 +89,18 @@ type ownSession struct {
 
 func (h *Handler) me(w http.ResponseWriter, r *http.Request) error {
 	p := sallyport.From(r.Context())
+	subject, session, err := h.Accounts.KnownAs(r.Context(), p)
+	if err != nil {
+		return exchange.Problem(err)
+	}
 	out := me{
-		Subject: p.Subject, Kind: p.Kind.String(), Org: p.Org, Roles: shown.List(p.Roles), OrgRoles: p.OrgRoles,
+		Subject: subject, Kind: p.Kind.String(), Org: p.Org, Roles: shown.List(p.Roles), OrgRoles: p.OrgRoles,
 		Permissions: shown.List(h.Policy.Load().Permissions(p.Roles)), Scopes: p.Scopes, Credential: p.Credential,
 	}
 	if p.Session != "" {
-		out.Session = &ownSession{p.Session, p.AuthTime.UTC(), shown.List(p.AMR), p.AAL}
+		out.Session = &ownSession{session, p.AuthTime.UTC(), shown.List(p.AMR), p.AAL}
 	}
-	if p.Kind == sallyport.User {
+	if p.Kind == sallyport.User && authz.ScopeAllows(p.Scopes, read) {
 		u, err := h.user(r.Context(), p)
 		if err != nil {
 			return exchange.Problem(err)

@@ -24,7 +24,7 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 	p := sallyport.From(r.Context())
 	sess, cookie, err := h.Accounts.ChangePassword(r.Context(), p, in.Current, in.New, exchange.Origin(h.Gate, r))
 	if err != nil {
-		return h.Pages.Failed(w, r, "password", err, nil)
+		return h.Pages.Failed(w, r, "password", exchange.WrongPassword(err, "current_password"), nil)
 	}
 	if p.Credential == "session" {
 		h.Cookie.Set(w, cookie, sess.ExpiresAt)

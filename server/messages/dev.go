@@ -60,6 +60,9 @@ func (h *DevHandler) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, m := range waiting {
+		if m.Kind.Channel() == outbox.Clients { // nothing that people read
+			continue
+		}
 		l, err := m.Open(h.Sealer)
 		if err != nil || to != "" && l.To != to {
 			continue

@@ -2,90 +2,92 @@ package oauth
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 )
 
-// A mistake in a request, as RFC 6749 §5.2 answers it.
-type mistake struct {
-	status int
-	Code   string `json:"error"`
-	Says   string `json:"error_description"` // for people; printable ASCII without quotes and backslashes
+type protocolError = oauth.Error
+
+// A refusal is what RFC 6749 §5.2 answers.
+type refusal struct {
+	Code string `json:"error"`
+	Says string `json:"error_description"`
 }
 
-func (m *mistake) Error() string { return m.Code + ": " + m.Says }
-
-func invalidRequest(says string) *mistake {
-	return &mistake{http.StatusBadRequest, "invalid_request", says}
+// tooLarge is a body of more than [exchange.MaxBody] bytes.
+type tooLarge struct {
+	*protocolError
+	cause *http.MaxBytesError // from which the doors make a 413
 }
 
-// answering lets a handler return a mistake.
+func (e tooLarge) Unwrap() error { return e.protocolError }
+
+// answering lets a handler return an error of the protocol.
 func answering(f func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := f(w, r)
-		if m, ok := errors.AsType[*mistake](err); ok {
-			return exchange.JSON(w, m.status, m)
+		e, ok := errors.AsType[*protocolError](err)
+		if !ok {
+			return err
 		}
-		return err
+		status := http.StatusBadRequest
+		switch _, large := errors.AsType[tooLarge](err); {
+		case large:
+			status = http.StatusRequestEntityTooLarge
+		case e.Code == oauth.InvalidClient:
+			status = http.StatusUnauthorized                                               // the only refusal that is not the doors' to give: RFC 6749 §5.2
+			w.Header().Set("WWW-Authenticate", `Basic realm="sallyport", charset="UTF-8"`) // RFC 9110 §15.5.2
+		}
+		w.Header().Set("Pragma", "no-cache")
+		return exchange.JSON(w, status, refusal{e.Code, e.Says})
 	}
 }
 
-// A form is the parameters of a request. What the endpoint does not know it
-// ignores (RFC 6749 §3.2).
-type form url.Values
+// asClient lets a handler serve a client that has proved which one it is, with the
+// parameters that it sends.
+func (h *Handler) asClient(f func(http.ResponseWriter, *http.Request, oauth.Client, oauth.Params) error) func(http.ResponseWriter, *http.Request) error {
+	return answering(func(w http.ResponseWriter, r *http.Request) error {
+		p, err := readForm(w, r)
+		if err != nil {
+			return err
+		}
+		c, err := h.client(r, p)
+		if err != nil {
+			return err
+		}
+		return f(w, r, c, p)
+	})
+}
 
-// readForm reads the body, and only the body: what is secret does not belong into
-// an address. Its errors are mistakes.
-func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, invalidRequest("Send the parameters as application/x-www-form-urlencoded.")
-	}
+// readForm reads the body, and only the body: what is secret does not belong into an
+// address.
+func readForm(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, exchange.MaxBody))
 	if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &mistake{http.StatusRequestEntityTooLarge, "invalid_request", fmt.Sprintf("The body is larger than %d bytes.", big.Limit)}
+		return nil, tooLarge{oauth.Refuse(oauth.InvalidRequest, "The body is larger than %d bytes.", big.Limit), big}
 	}
 	if err != nil {
-		return nil, invalidRequest("The body could not be read.")
+		return nil, oauth.Refuse(oauth.InvalidRequest, "The body could not be read.")
 	}
-	return parseForm(string(body))
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "Send the parameters as application/x-www-form-urlencoded.")
+	}
+	return oauth.ParseParams(string(body))
 }
 
-func parseForm(body string) (form, error) {
-	values, err := url.ParseQuery(body)
-	if err != nil {
-		return nil, invalidRequest("The form is malformed.")
+// asQuery answers what is posted from another site by asking the same as a GET, with
+// which the browser sends the session.
+func (h *Handler) asQuery(path string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := readForm(w, r)
+		if err != nil {
+			return toPerson(err)
+		}
+		return exchange.See(w, r, h.Base+path+"?"+p.Encode())
 	}
-	return form(values), nil
-}
-
-// one returns the value of a parameter, "" if it is missing. One without a value
-// counts as missing, and none may be there twice (RFC 6749 §3.2).
-func (f form) one(name string) (string, error) {
-	values := f[name]
-	switch {
-	case len(values) == 0:
-		return "", nil
-	case len(values) > 1:
-		return "", invalidRequest("The parameter " + name + " is there twice.")
-	case !utf8.ValidString(values[0]) || strings.ContainsRune(values[0], 0):
-		return "", invalidRequest("The parameter " + name + " is not text.")
-	}
-	return values[0], nil
-}
-
-// need is one for a parameter that must be there.
-func (f form) need(name string) (string, error) {
-	value, err := f.one(name)
-	if err == nil && value == "" {
-		err = invalidRequest("The parameter " + name + " is missing.")
-	}
-	return value, err
 }

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"iter"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -217,7 +218,7 @@ func (d *document) operation(tag string, o *operation, door sallyport.Route) {
 	for _, a := range o.answers {
 		*out.Responses.at(strconv.Itoa(a.status)) = a.response()
 	}
-	if o.form {
+	if o.form && !o.stays {
 		d.addForm(&out)
 	}
 	for _, group := range byStatus(o.refusalsBehind(door)) {
@@ -226,7 +227,7 @@ func (d *document) operation(tag string, o *operation, door sallyport.Route) {
 			continue
 		}
 		refused := responseOf(group)
-		if o.oauth && group[0] == invalidRequest {
+		if o.oauth && (group[0] == invalidRequest || group[0].status == http.StatusUnauthorized) {
 			name = "OAuth" + name
 			refused = mistaken(refused)
 		}
@@ -256,7 +257,7 @@ func (o *operation) parameters(path string) []given {
 	for _, m := range inPath.FindAllStringSubmatch(path, -1) {
 		all = append(all, given{m[1], "path", pathParameters[m[1]], true, text})
 	}
-	for _, p := range append(o.query, o.ofPage()...) {
+	for _, p := range slices.Concat(o.query, o.ofPage()) {
 		all = append(all, p.in("query"))
 	}
 	for _, p := range o.headers {
@@ -290,7 +291,7 @@ func (o *operation) requestBody() *requestBody {
 		return nil
 	}
 	out := &requestBody{Required: len(o.body.Required)+len(o.body.OneOf) > 0}
-	if o.oauth {
+	if o.oauth && !o.json {
 		out.Content.add("application/x-www-form-urlencoded", media{o.body})
 		return out
 	}

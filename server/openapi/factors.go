@@ -38,7 +38,7 @@ var factors = group{
 			refuses: []refusal{conflict},
 		},
 		{
-			route: "POST {base}/recovery-codes", id: "newRecoveryCodes", summary: "Make new recovery codes", scope: "account:write", form: true,
+			route: "POST {base}/recovery-codes", id: "newRecoveryCodes", summary: "Make new recovery codes", scope: "account:write", form: true, stays: true,
 			says:    "The old ones are worth nothing from then on.",
 			answers: []answer{shows(200, object(must("recovery_codes", listOf(secret))), "Ten codes, each good once, shown this once.").orPage()},
 			refuses: []refusal{conflict},
@@ -67,7 +67,7 @@ var factors = group{
 			body: read(body(ticketMember, must("channel", channel), must("code", secret.says("That was sent.")),
 				may("phone", text.says("Of the page.")), may("to", text.says("Of the page.")))),
 			answers: enrolled,
-			refuses: append([]refusal{invalidCredentials, conflict, rateLimited}, enrolling...),
+			refuses: append([]refusal{invalidCredentials, rateLimited}, enrolling...),
 		},
 		{
 			route: "GET {base}/otp/{channel}", id: "codesPage", summary: "Page for codes by mail or telephone",

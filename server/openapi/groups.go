@@ -2,7 +2,7 @@ package openapi
 
 // groups is everything that is described, in the order of the document.
 var groups = []group{
-	signIn, byMail, passkeys, social, ownAccount, factors, memberships, questions, authzen, oauth, streams, signals, users, roles, grants, policies, decisions, organizations, sessions, certificates, signingKeys, auditLog, pages, running,
+	signIn, byMail, passkeys, social, ownAccount, factors, memberships, questions, authzen, oauth, forwarding, streams, signals, users, roles, grants, policies, decisions, organizations, clients, resources, sessions, certificates, signingKeys, auditLog, pages, running,
 }
 
 // apiVersion is that of the contract: it changes when a client would have to.

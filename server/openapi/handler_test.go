@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +102,32 @@ func TestTheDescriptionIsADocumentWhateverRoutesThereAre(t *testing.T) {
 			t.Errorf("%d routes:\n%v", len(described), err)
 		}
 	}
+}
+
+// TestManyServersDescribeThemselvesAtOnce: what is said of an operation is the same for all servers of a program, and shared by them.
+func TestManyServersDescribeThemselvesAtOnce(t *testing.T) {
+	patterns := slices.Collect(openapi.Patterns("/id"))
+	begin := make(chan struct{})
+	var servers sync.WaitGroup
+	for range 16 {
+		servers.Go(func() {
+			rt := &sallyport.Routes{Gate: &sallyport.Gate{}}
+			(&openapi.Handler{Base: "/id", Issuer: "https://id.example", Service: "House", SessionCookie: "s", RefreshCookie: "r"}).Mount(rt)
+			for _, p := range patterns {
+				if !strings.HasSuffix(p, "/openapi.json") {
+					rt.Handle(p, sallyport.SignedIn(), http.NotFoundHandler())
+				}
+			}
+			<-begin
+			w := httptest.NewRecorder()
+			rt.ServeHTTP(w, httptest.NewRequest("GET", "/id/openapi.json", nil))
+			if w.Code != 200 {
+				t.Error(w.Code)
+			}
+		})
+	}
+	close(begin)
+	servers.Wait()
 }
 
 func TestEveryPatternIsDescribedOnce(t *testing.T) {

@@ -47,7 +47,7 @@ var byMail = group{
 		},
 		{
 			route: "POST {base}/email/undo", id: "undoEmailChange", summary: "Take back the change of an address", form: true,
-			says:    "By the link that went to the old address, within 7 days. Sessions, password and API keys end; a mail leads to a new password.",
+			says:    "By the link that went to the old address, within 7 days. Sessions, password, API keys, known devices, and what was set up to sign in with since a day before the change end; a mail leads to a new password.",
 			body:    read(body(must("token", secret.says("Of the link.")))),
 			answers: []answer{done("Taken back.")},
 			refuses: []refusal{invalidToken},

@@ -6,6 +6,7 @@ var ownAccount = group{
 	operations: []operation{
 		{
 			route: "GET {base}/me", id: "me", summary: "Who am I?",
+			says:    "`user` is there if the scope of the credential reaches for `account:read`. A client with pairwise subjects is told its own names of the subject and the session.",
 			answers: []answer{shows(200, ref("Me"), "The caller, as both doors see it.")},
 		},
 		{
@@ -89,14 +90,14 @@ var ownAccount = group{
 			says:    "The other sessions end, unless the server is set to keep them. A session goes on with a new cookie.",
 			body:    read(body(must("current_password", secret), must("new_password", secret))),
 			answers: []answer{done("It is changed.")},
-			refuses: []refusal{invalidCredentials, weakPassword, rateLimited},
+			refuses: []refusal{invalidCredentials, stepUp, weakPassword, rateLimited},
 		},
 		{
 			route: "GET {base}/api-keys", id: "apiKeys", summary: "List your API keys", scope: "account:read",
 			answers: []answer{shows(200, pageOf(ref("APIKey")), "The keys, without what is secret of them.").orPage()},
 		},
 		{
-			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write", form: true,
+			route: "POST {base}/api-keys", id: "createAPIKey", summary: "Make an API key", scope: "account:write", form: true, stays: true,
 			says: "A page sends `scopes` as one text with spaces between them, and `days` instead of `expires_at`; it is shown the key.",
 			body: read(body(
 				must("name", text),

@@ -28,7 +28,9 @@ type operation struct {
 	headers []parameter // that the request may carry
 	body    *schema     // nil: none is read
 	form    bool        // a page may post it as a form, and is answered with the next page
+	stays   bool        // or with a page that shows something once, and never with a redirect
 	oauth   bool        // the body is a form, and mistakes in it are answered as RFC 6749 §5.2 has it
+	json    bool        // and yet the body is JSON
 	accepts []security  // in place of what the door says
 	answers []answer    // the good ones, best first
 	refuses []refusal   // those of the handler; see refusal.go
@@ -120,6 +122,8 @@ var pathParameters = map[string]string{
 	"code":    "From the one-time link.",
 	"token":   "From the link.",
 	"stream":  "Id of the stream.",
+	"client":  "Id of the client.",
 
 	"provider": "Id of the provider, as it is configured.",
+	"path":     "Of the original request.",
 }

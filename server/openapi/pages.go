@@ -43,6 +43,14 @@ var pages = group{
 			answers: []answer{page("The page.")},
 		},
 		{
+			route: "GET {base}/email", id: "emailPage", summary: "Page of your address", scope: "account:read",
+			answers: []answer{page("The page.")},
+		},
+		{
+			route: "GET {base}/email/new", id: "newEmailPage", summary: "Page to change your address",
+			answers: []answer{page("The page.")},
+		},
+		{
 			route: "GET {base}/api-keys/new", id: "newKeyPage", summary: "Page to make an API key",
 			answers: []answer{page("The page.")},
 		},

@@ -44,7 +44,7 @@ var (
 
 	refusals = []refusal{
 		invalidRequest, signInRefused, unauthenticated, invalidToken, invalidCredentials, passkeyRefused, unknownPasskey, stepUp, forbidden,
-		accountClosed, registrationClosed, insufficientScope, crossOrigin, notFound, conflict, usernameTaken, addressTaken, addressUnproved,
+		accountClosed, registrationClosed, insufficientScope, crossOrigin, untrustedProxy, unclearToNginx, notFound, conflict, usernameTaken, addressTaken, addressUnproved,
 		alreadyConnected, passkeyTaken, tooManyPasskeys, lastWayIn, stale, tooLarge, wrongType, weakPassword, invalidPolicy, rateLimited,
 		unavailable, providerUnavailable,
 	}
@@ -119,7 +119,7 @@ func headersOf(status int) ordered[string] {
 // refuse is a problem there, too.
 func mistaken(r response) response {
 	problem := ref("OAuthError")
-	r.Description += "\n\nA mistake in the parameters is answered as RFC 6749 §5.2 has it."
+	r.Description += "\n\nA mistake in the parameters, and who is not the client that they say, is answered as RFC 6749 §5.2 has it."
 	r.Content.add("application/json", media{&problem})
 	return r
 }

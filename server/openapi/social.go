@@ -73,7 +73,7 @@ var social = group{
 			answers: []answer{shows(200, pageOf(ref("Identity")), "What is connected.").orPage()},
 		},
 		{
-			route: "POST {base}/social/{provider}/link", id: "socialLink", summary: "Begin to connect a provider", scope: "account:write", form: true,
+			route: "POST {base}/social/{provider}/link", id: "socialLink", summary: "Begin to connect a provider", scope: "account:write", form: true, stays: true,
 			says:    "Only with a session cookie: the provider is connected when that session comes back from it.",
 			body:    read(body()),
 			answers: []answer{shows(200, object(must("location", text.says("Where the browser is to go."))), "It has begun.").orPage()},

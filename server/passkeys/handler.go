@@ -5,6 +5,7 @@ package passkeys
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -44,8 +45,10 @@ func (h *Handler) Mount(rt *sallyport.Routes) {
 	own, fresh := sallyport.SignedIn(), sallyport.SignedIn().Fresh(h.Fresh)
 	rt.Func("POST "+h.Base+"/passkeys/step-up/options", own, h.beginStepUp)
 	rt.Func("GET "+h.Base+"/passkeys", own, exchange.Within(read, h.list))
-	rt.Func("POST "+h.Base+"/passkeys/options", fresh, exchange.Within(write, h.begin))
-	rt.Func("POST "+h.Base+"/passkeys", fresh, exchange.Within(write, h.add))
+	// These take a ticket, and ask for a fresh sign-in without one.
+	rt.Func("GET "+h.Base+"/passkeys/new", anybody, h.newPage)
+	rt.Func("POST "+h.Base+"/passkeys/options", anybody, h.begin)
+	rt.Func("POST "+h.Base+"/passkeys", anybody, h.add)
 	rt.Func("PATCH "+h.Base+"/passkeys/{id}", own, exchange.Within(write, h.rename))
 	rt.Func("DELETE "+h.Base+"/passkeys/{id}", fresh, exchange.Within(write, h.remove))
 	// What a form can say:
@@ -61,18 +64,30 @@ type options[T any] struct {
 	PublicKey T      `json:"public_key"`
 }
 
+func (h *Handler) enroller(w http.ResponseWriter, r *http.Request, ticket string, next func(http.ResponseWriter, *http.Request, account.Enroller) error) error {
+	return h.Answer.Enroller(w, r, ticket, h.Fresh, write, next)
+}
+
+type beginRequest struct {
+	Ticket string `json:"ticket"`
+}
+
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) error {
-	if err := exchange.Read(w, r, new(struct{})); err != nil {
+	var in beginRequest
+	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	o, err := h.Accounts.BeginPasskey(r.Context(), sallyport.From(r.Context()))
-	if err != nil {
-		return exchange.Problem(err)
-	}
-	return exchange.JSON(w, http.StatusOK, options[passkey.CreationOptions]{PublicKey: o})
+	return h.enroller(w, r, in.Ticket, func(w http.ResponseWriter, r *http.Request, who account.Enroller) error {
+		o, err := h.Accounts.BeginPasskey(r.Context(), who)
+		if err != nil {
+			return exchange.Problem(err)
+		}
+		return exchange.JSON(w, http.StatusOK, options[passkey.CreationOptions]{PublicKey: o})
+	})
 }
 
 type addRequest struct {
+	Ticket     string          `json:"ticket"`
 	Name       string          `json:"name"` // "" = one after the device
 	Credential json.RawMessage `json:"credential"`
 }
@@ -82,13 +97,40 @@ func (h *Handler) add(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	p := sallyport.From(r.Context())
-	k, renewed, err := h.Accounts.AddPasskey(r.Context(), p, in.Name, exchange.Embedded(in.Credential), exchange.Origin(h.Gate, r))
-	if err != nil {
-		return exchange.Problem(err)
+	return h.enroller(w, r, in.Ticket, func(w http.ResponseWriter, r *http.Request, who account.Enroller) error {
+		k, done, err := h.Accounts.AddPasskey(r.Context(), who, in.Name, exchange.Embedded(in.Credential), exchange.Origin(h.Gate, r))
+		switch {
+		case errors.Is(err, account.ErrTicket):
+			return h.Answer.Expired(w, r)
+		case err != nil && who.Ticket != "":
+			return h.Pages.Failed(w, r, "passkey_new", err, web.Passkeys{Ticket: true})
+		case err != nil:
+			return h.refused(w, r, err)
+		}
+		return h.added(w, r, k, done)
+	})
+}
+
+// added answers who has made a passkey: with recovery codes if it is their first factor,
+// and with a finished sign-in if that is what they had a ticket for.
+func (h *Handler) added(w http.ResponseWriter, r *http.Request, k passkey.Passkey, done *account.Enrolled) error {
+	codes := func(next string) error {
+		return h.Pages.Show(w, r, "recovery", web.NewRecoveryCodes(done.RecoveryCodes, next))
 	}
-	h.Answer.Renew(w, r, renewed)
-	return exchange.JSON(w, http.StatusCreated, shown.NewPasskey(k))
+	if in := done.SignedIn; in != nil {
+		return h.Answer.Enrolled(w, r, in, done.RecoveryCodes, codes)
+	}
+	h.Answer.Renew(w, r, done.Renewed)
+	switch {
+	case exchange.IsForm(r) && done.RecoveryCodes != nil:
+		return codes(h.Base + "/passkeys?done=passkey_added")
+	case exchange.IsForm(r):
+		return h.done(w, r, "passkey_added")
+	}
+	return exchange.JSON(w, http.StatusCreated, struct {
+		shown.Passkey
+		Codes []string `json:"recovery_codes,omitempty"` // with the first factor, this once
+	}{shown.NewPasskey(k), done.RecoveryCodes})
 }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
@@ -115,7 +157,7 @@ func (h *Handler) rename(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, &in); err != nil {
 		return err
 	}
-	k, err := h.Accounts.RenamePasskey(r.Context(), sallyport.From(r.Context()).Subject, r.PathValue("id"), in.Name, exchange.Origin(h.Gate, r))
+	k, err := h.Accounts.RenamePasskey(r.Context(), sallyport.From(r.Context()), r.PathValue("id"), in.Name, exchange.Origin(h.Gate, r))
 	switch {
 	case err != nil:
 		return h.refused(w, r, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
+	"github.com/sallyport-auth/sallyport/account"
 	"github.com/sallyport-auth/sallyport/authn/passkey"
 	"github.com/sallyport-auth/sallyport/server/exchange"
 	"github.com/sallyport-auth/sallyport/server/web"
@@ -19,6 +20,13 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) error {
 		return exchange.Problem(err)
 	}
 	return h.Pages.Show(w, r, "passkeys", data)
+}
+
+// newPage is where who needs a factor makes a passkey.
+func (h *Handler) newPage(w http.ResponseWriter, r *http.Request) error {
+	return h.enroller(w, r, "", func(w http.ResponseWriter, r *http.Request, who account.Enroller) error {
+		return h.Pages.Show(w, r, "passkey_new", web.Passkeys{Ticket: who.Ticket != ""})
+	})
 }
 
 // refused shows the page again, with what is wrong.

@@ -17,7 +17,7 @@ func (h *Handler) beginSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err := exchange.Read(w, r, new(struct{})); err != nil {
 		return err
 	}
-	o, ticket, err := h.Accounts.BeginPasskeySignIn(r.Context())
+	o, ticket, err := h.Accounts.BeginPasskeySignIn()
 	if err != nil {
 		return exchange.Problem(err)
 	}

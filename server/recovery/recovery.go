@@ -44,6 +44,8 @@ func (h *Handler) Mount(rt *sallyport.Routes) {
 	rt.Func("POST "+b+"/link/redeem", anybody, h.redeem)
 	rt.Func("GET "+b+"/email/verify", anybody, h.verifyPage)
 	rt.Func("POST "+b+"/email/verify", anybody, h.verify)
+	rt.Func("GET "+b+"/email", sallyport.SignedIn(), exchange.Within("account:read", h.emailPage))
+	rt.Func("GET "+b+"/email/new", sallyport.SignedIn().Fresh(h.Fresh), h.newEmailPage)
 	rt.Func("POST "+b+"/email/change", sallyport.SignedIn().Fresh(h.Fresh), exchange.Within("account:write", h.change))
 	rt.Func("GET "+b+"/email/undo", anybody, h.opened("email_undo"))
 	rt.Func("POST "+b+"/email/undo", anybody, h.undo)
@@ -106,8 +108,16 @@ func (h *Handler) brought(r *http.Request) web.Mailed {
 	m.Token = unescaped(h.tokenOf(r.URL.Path).Read(r))
 	m.Identifier = unescaped(h.Asked.Read(r))
 	m.ReturnTo = exchange.ReturnTo(r.URL.Query().Get("return_to"), "")
+	if m.Identifier != "" && m.Token == "" && r.URL.Query().Has("sent") {
+		m.Again = patience
+	}
 	return m
 }
+
+// patience is for how many seconds a page asks its reader to wait for a message before it
+// sends another. It is the same for everybody, whatever was asked for before: that may
+// have been somebody else.
+const patience = 30
 
 func unescaped(value string, _ bool) string {
 	s, err := url.QueryUnescape(value)

@@ -72,6 +72,18 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request) error {
 	return h.done(w, r, "/login?done=email_verified")
 }
 
+func (h *Handler) emailPage(w http.ResponseWriter, r *http.Request) error {
+	u, err := h.Accounts.User(r.Context(), sallyport.From(r.Context()).Subject)
+	if err != nil {
+		return exchange.Problem(err)
+	}
+	return h.Pages.Show(w, r, "email", web.Email{Address: u.Email, Verified: u.EmailVerified})
+}
+
+func (h *Handler) newEmailPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Pages.Show(w, r, "email_new", web.Email{})
+}
+
 type changeRequest struct {
 	Email string `json:"email"`
 }
@@ -82,7 +94,7 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := h.Accounts.SendVerification(r.Context(), sallyport.From(r.Context()), in.Email, exchange.Origin(h.Gate, r)); err != nil {
-		return exchange.Problem(err)
+		return h.Pages.Failed(w, r, "email_new", err, web.Email{Address: in.Email})
 	}
 	return h.done(w, r, "/email/verify?sent=1")
 }

@@ -6,9 +6,9 @@ package shown
 import "time"
 
 // List is l, or an empty list.
-func List(l []string) []string {
+func List[T any](l []T) []T {
 	if l == nil {
-		return []string{}
+		return []T{}
 	}
 	return l
 }

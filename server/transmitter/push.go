@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
@@ -25,73 +24,24 @@ const (
 
 // Run pushes what is due until ctx ends. A receiver that is slow, or does not answer,
 // keeps nobody waiting but itself.
-func (t *Transmitter) Run(ctx context.Context) {
-	var running sync.WaitGroup
-	defer running.Wait()
-	tick := time.NewTicker(t.c.every())
-	defer tick.Stop()
-	for {
-		if err := t.dispatch(ctx, &running); err != nil && ctx.Err() == nil {
-			t.c.log().ErrorContext(ctx, "looking for event streams that are due failed", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-t.bell:
-			if !pause(ctx) {
-				return
-			}
-		}
-	}
-}
+func (t *Transmitter) Run(ctx context.Context) { t.lanes.Run(ctx) }
 
-// pause lets a rush of changes be looked at together: without streams, which is the
-// usual case, each look is for nothing.
-func pause(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(10 * time.Millisecond):
-		return true
-	}
-}
-
-func (t *Transmitter) dispatch(ctx context.Context, running *sync.WaitGroup) error {
-	var due []string
-	err := t.c.Store.View(ctx, func(tx account.Tx) (err error) {
+// due returns the streams that something is to be pushed of.
+func (t *Transmitter) due(ctx context.Context) (due []string, err error) {
+	err = t.c.Store.View(ctx, func(tx account.Tx) (err error) {
 		due, err = tx.Streams.Due(ctx, present(), 2*maxPushing)
 		return err
 	})
-	for _, id := range due {
-		if !t.begin(id) {
-			continue
-		}
-		running.Go(func() {
-			defer t.end(id)
-			err := t.push(ctx, id)
-			if err != nil && !errors.Is(err, errNotOurs) && ctx.Err() == nil {
-				t.c.log().ErrorContext(ctx, "pushing an event stream failed", "stream", id, "err", err)
-			}
-		})
-	}
-	return err
+	return due, err
 }
 
-func (t *Transmitter) begin(id string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.pushing[id] || len(t.pushing) >= maxPushing {
-		return false
+func (t *Transmitter) failed(ctx context.Context, id string, err error) {
+	switch {
+	case id == "":
+		t.c.log().ErrorContext(ctx, "looking for event streams that are due failed", "err", err)
+	case !errors.Is(err, errNotOurs):
+		t.c.log().ErrorContext(ctx, "pushing an event stream failed", "stream", id, "err", err)
 	}
-	t.pushing[id] = true
-	return true
-}
-
-func (t *Transmitter) end(id string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.pushing, id)
 }
 
 // errNotOurs means that another node pushes the stream, or that it is gone.
@@ -285,21 +235,10 @@ func (t *Transmitter) send(ctx context.Context, st *ssf.Stream, set ssf.Set) (ou
 		if ctx.Err() != nil {
 			return outcome{}, ctx.Err()
 		}
-		return outcome{problem: ssf.Shorten(cause(err))}, nil
+		return outcome{problem: ssf.Shorten(outbound.Cause(err))}, nil
 	}
 	defer resp.Body.Close()
 	return answered(resp), nil
-}
-
-// cause says why the receiver was not reached, without its address.
-func cause(err error) string {
-	switch {
-	case errors.Is(err, outbound.ErrPrivate):
-		return outbound.ErrPrivate.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
-	}
-	return "not reached: " + strings.TrimSpace(err.Error()[strings.LastIndexByte(err.Error(), ':')+1:])
 }
 
 // answered reads the answer (RFC 8935 §2.2 to §2.4). Only 202 acknowledges: anything

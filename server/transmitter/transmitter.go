@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/revoke"
+	"github.com/sallyport-auth/sallyport/server/lanes"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
 
@@ -31,16 +32,14 @@ const Permission = "ssf:manage"
 // A Transmitter keeps streams and delivers their tokens. Make one with New; it is
 // safe for concurrent use.
 type Transmitter struct {
-	c    Config
-	node string // what leases of this node begin with
-
-	bell chan struct{} // something may be due
+	c     Config
+	node  string // what leases of this node begin with
+	lanes *lanes.Runner
 
 	mu      sync.Mutex
 	closed  bool
 	moved   chan struct{}   // closed when something may have happened
 	waiting map[string]bool // streams for which somebody waits here
-	pushing map[string]bool // streams that are pushed from here
 }
 
 // A Config says what a Transmitter needs. Fields up to Entitled are required.
@@ -75,10 +74,9 @@ func New(c Config) *Transmitter {
 		tr.MaxIdleConns = maxPushing
 		c.Transport = tr
 	}
-	return &Transmitter{
-		c: c, node: secret.NewID("nod"), bell: make(chan struct{}, 1), moved: make(chan struct{}),
-		waiting: map[string]bool{}, pushing: map[string]bool{},
-	}
+	t := &Transmitter{c: c, node: secret.NewID("nod"), moved: make(chan struct{}), waiting: map[string]bool{}}
+	t.lanes = lanes.New(lanes.Config{Every: c.every(), Most: maxPushing, Due: t.due, Serve: t.push, Failed: t.failed})
+	return t
 }
 
 // Tell is for [revoke.Follower.Observe]: what the log brings may be to be told.
@@ -96,10 +94,7 @@ func (t *Transmitter) ring() {
 		close(t.moved)
 		t.moved = make(chan struct{})
 	}
-	select {
-	case t.bell <- struct{}{}:
-	default:
-	}
+	t.lanes.Ring()
 }
 
 // Close ends the polls that wait. They are answered with what there is.

@@ -16,6 +16,7 @@ var accountPages = []struct{ path, key string }{
 	{"/passkeys", "account.nav_passkeys"},
 	{"/factors", "account.nav_factors"},
 	{"/identities", "account.nav_identities"},
+	{"/applications", "account.nav_applications"},
 	{"/sessions", "account.nav_sessions"},
 	{"/devices", "account.nav_devices"},
 	{"/api-keys", "account.nav_keys"},
@@ -43,6 +44,9 @@ func (v *view) AccountPages() []accountPage {
 	}
 	return all
 }
+
+// Inner reports whether the page is one to which the overview leads.
+func (v *view) Inner() bool { return v.request.URL.Path != v.Base()+"/" }
 
 // mounted reports whether there is a route.
 func (p *Pages) mounted(pattern string) bool {

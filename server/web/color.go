@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -83,15 +84,17 @@ func (c color) on() color {
 type palette struct{ ground, paper, ink, accent color }
 
 func paletteOf(c Colors) (p palette, err error) {
+	var errs []error
 	for _, f := range []struct {
+		part string
 		to   *color
 		from string
-	}{{&p.ground, c.Background}, {&p.paper, c.Surface}, {&p.ink, c.Text}, {&p.accent, c.Accent}} {
+	}{{"background", &p.ground, c.Background}, {"surface", &p.paper, c.Surface}, {"text", &p.ink, c.Text}, {"accent", &p.accent, c.Accent}} {
 		if *f.to, err = parseColor(f.from); err != nil {
-			return p, err
+			errs = append(errs, fmt.Errorf("%s: %w", f.part, err))
 		}
 	}
-	return p, nil
+	return p, errors.Join(errs...)
 }
 
 type property struct {

@@ -1,6 +1,11 @@
 package web
 
-import "time"
+import (
+	"html/template"
+	"net/url"
+	"strings"
+	"time"
+)
 
 // A Form is what the sign-in, registration and set-up pages show: what was typed
 // before, except passwords.
@@ -49,6 +54,26 @@ func (f Factor) All() []string { return append([]string{f.Method}, f.Others...) 
 // ByMessage reports whether the code that is asked for comes in a message.
 func (f Factor) ByMessage() bool { return f.Method == "email" || f.Method == "sms" }
 
+// Email is what the pages of somebody's address show.
+type Email struct {
+	Address  string // that they have, or have typed
+	Verified bool
+}
+
+// RecoveryCodes are what their page shows, once.
+type RecoveryCodes struct {
+	Codes []string
+	Text  string       // all of them, for a file
+	File  template.URL // the same
+	Next  string       // path that the page leads to
+}
+
+// NewRecoveryCodes returns what the page "recovery" shows.
+func NewRecoveryCodes(codes []string, next string) RecoveryCodes {
+	text := strings.Join(codes, "\r\n") + "\r\n"
+	return RecoveryCodes{codes, text, template.URL("data:text/plain;charset=utf-8," + url.PathEscape(text)), next}
+}
+
 // Mailed is what the pages show to which the links of messages lead, and those that
 // ask for a message.
 type Mailed struct {
@@ -59,4 +84,5 @@ type Mailed struct {
 	ReturnTo   string
 	Password   bool // a password is asked for
 	SignIn     bool // who opened the link must sign in first
+	Again      int  // seconds after which another message may be asked for, of one that was just now; 0 = there was none
 }

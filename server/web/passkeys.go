@@ -2,9 +2,10 @@ package web
 
 import "time"
 
-// Passkeys is what the page of a person's passkeys shows.
+// Passkeys is what the page of a person's passkeys shows, and the one that makes one.
 type Passkeys struct {
-	Items []Passkey
+	Items  []Passkey
+	Ticket bool // it is for a sign-in, which ends with it
 
 	// What devices are told, so that they stop to offer what was removed: whose they
 	// are, and which there are. Handle is empty if that cannot be said.

@@ -62,31 +62,47 @@ func (t *Theme) font() string {
 	return cmp.Or(t.Font, `system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif`)
 }
 
-// Check reports everything about the theme that cannot be used, joined: of colours that
-// cannot be told apart, the contrast that they have and need (WCAG 2.2, 1.4.3).
+// Check reports everything about the theme that cannot be used, joined, each with the
+// part that it is about, such as "light_text": of colours that cannot be told apart, the
+// contrast that they have and need (WCAG 2.2, 1.4.3).
 func (t *Theme) Check() error {
 	var errs []error
 	if !lengthForm.MatchString(t.radius()) {
-		errs = append(errs, fmt.Errorf("radius %q must look like 10px or 0.5rem", t.Radius))
+		errs = append(errs, fmt.Errorf("radius: %q must look like 10px or 0.5rem", t.Radius))
 	}
 	if !fontForm.MatchString(t.font()) || strings.Count(t.font(), `"`)%2 != 0 || strings.Count(t.font(), "'")%2 != 0 {
-		errs = append(errs, fmt.Errorf("font %q must be a list of font names", t.Font))
+		errs = append(errs, fmt.Errorf("font: %q must be a list of font names", t.Font))
 	}
-	for what, image := range map[string]*Image{"logo": t.Logo, "favicon": t.Favicon} {
-		if image != nil {
-			if err := image.check(); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", what, err))
-			}
+	for _, i := range []struct {
+		what  string
+		image *Image
+	}{{"logo", t.Logo}, {"favicon", t.Favicon}} {
+		if i.image == nil {
+			continue
+		}
+		if err := i.image.check(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", i.what, err))
 		}
 	}
 	contrasts, err := t.Contrasts()
-	errs = append(errs, err)
+	errs = append(errs, Mistakes(err)...)
 	for _, c := range contrasts {
 		if c.Ratio < c.Needs {
 			errs = append(errs, errors.New(c.String()))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Mistakes are those that [Theme.Check] has joined, one by one.
+func Mistakes(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 func (i *Image) check() error {
@@ -131,7 +147,7 @@ type Contrast struct {
 
 // String says so, with the numbers.
 func (c Contrast) String() string {
-	return fmt.Sprintf("%s theme: %s %s on %s %s has a contrast of %.2f, and needs %.1f", c.Scheme, c.Front, c.FrontColor, c.On, c.OnColor, c.Ratio, c.Needs)
+	return fmt.Sprintf("%s_%s: %s on the %s %s has a contrast of %.2f, and needs %.1f", c.Scheme, c.Front, c.FrontColor, c.On, c.OnColor, c.Ratio, c.Needs)
 }
 
 // readable is the least contrast of words.
@@ -148,7 +164,9 @@ func (t *Theme) Contrasts() ([]Contrast, error) {
 	for _, name := range []string{"light", "dark"} {
 		p, err := paletteOf(schemes[name])
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s theme: %w", name, err))
+			for _, err := range Mistakes(err) {
+				errs = append(errs, fmt.Errorf("%s_%w", name, err))
+			}
 			continue
 		}
 		for _, pair := range []struct {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -38,6 +39,9 @@ func (p *Pages) view(w http.ResponseWriter, r *http.Request, data any, problem *
 	v := &view{Data: data, pages: p, locale: p.locales[tag], request: r}
 	if problem != nil {
 		field, _ := problem.Extra["member"].(string)
+		if problem.Code == "weak_password" {
+			field = "password"
+		}
 		v.Error = &fault{v.Explain(problem), field}
 	}
 	return v
@@ -63,6 +67,9 @@ func (v *view) Service() string { return v.pages.config.Service }
 
 // Help is where a person finds help, "" = nowhere.
 func (v *view) Help() string { return v.pages.config.Help }
+
+// Terms is where a person reads what they accept by registering, "" = nowhere.
+func (v *view) Terms() string { return v.pages.config.Terms }
 
 // PasswordMin is how many characters a password needs.
 func (v *view) PasswordMin() int { return v.pages.config.PasswordMin }
@@ -167,6 +174,18 @@ func (v *view) Done() string {
 		return ""
 	}
 	return v.T("done." + code)
+}
+
+// Why says what somebody confirms that it is them for, by the page that it leads to; ""
+// if that is none of ours.
+func (v *view) Why(returnTo string) string {
+	path, below := strings.CutPrefix(returnTo, v.Base()+"/")
+	page, _, _ := strings.Cut(path, "?")
+	page, _, _ = strings.Cut(page, "/")
+	if key := "factor.why_" + strings.ReplaceAll(page, "-", "_"); below && v.locale.has(key) {
+		return v.T(key)
+	}
+	return ""
 }
 
 // Query is a value of the page's own address.

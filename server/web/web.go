@@ -16,6 +16,7 @@
 //   - A page of the account has three more lines, and one in account.go: see there.
 //   - ts/NAME.ts, if it must be, is bundled into assets/NAME.js (npm run build, in e2e)
 //     and asked for by {{define "scripts"}}<script type="module" src="{{.Script "NAME"}}"></script>{{end}}.
+//     It stands beside ts/page.ts, or, as "script", in its place, if it imports that.
 //     Its words stand in data attributes of the page. ts/lib holds what scripts share.
 //   - What was done is said on the next page: redirect to it with ?done=CODE, and give
 //     a catalog the key done_CODE.
@@ -32,6 +33,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -45,22 +47,28 @@ type Config struct {
 	PasswordMin int    // characters that a password needs
 	Secure      bool   // people come by https
 	Help        string // where a person finds help; "" = nowhere
+	Terms       string // what a person accepts by registering; "" = nothing
 	Theme       Theme
 	Providers   []Provider // that people can sign in with
+	Origin      string     // of all paths, which Base then begins with, for pages at other hosts; "" = the host of the page
+
+	// Onward returns the origins to which the forms of a person may lead in the end, because
+	// they sign in on the way to somewhere else; nil = to this server alone.
+	Onward func(*http.Request) []string
 }
 
 // Pages renders pages. Make one with [New]; it is safe for concurrent use.
 type Pages struct {
 	config  Config
-	pages   map[string]*template.Template
+	pages   map[string]func() (*template.Template, error) // read when somebody first wants one: most are rarely seen
 	locales map[string]*locale
 	assets  *assets
 	routes  *sallyport.Routes // where they are mounted
 }
 
-// New reads templates, words and assets.
+// New reads words and assets.
 func New(c Config) (*Pages, error) {
-	p := &Pages{config: c, pages: map[string]*template.Template{}}
+	p := &Pages{config: c, pages: map[string]func() (*template.Template, error){}}
 	var err error
 	if p.locales, err = readLocales(files); err != nil {
 		return nil, err
@@ -77,11 +85,9 @@ func New(c Config) (*Pages, error) {
 		if name == "layout" {
 			continue
 		}
-		t, err := template.New("layout.html").ParseFS(files, "templates/layout.html", "templates/parts/*.html", file)
-		if err != nil {
-			return nil, fmt.Errorf("reading page %s: %w", name, err)
-		}
-		p.pages[name] = t
+		p.pages[name] = sync.OnceValues(func() (*template.Template, error) {
+			return template.New("layout.html").ParseFS(files, "templates/layout.html", "templates/parts/*.html", file)
+		})
 	}
 	return p, nil
 }
@@ -99,12 +105,13 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, page string, data a
 }
 
 // Failed answers a page with its form again, with what was typed and what to do
-// about it; a program, and what nobody can explain, gets the error. A form that
-// was refused for what it says is 422; other refusals keep their status.
+// about it; a program, and what nobody can explain, gets the error, and so does who
+// must confirm first who they are, which no form can mend. A form that was refused for
+// what it says is 422; other refusals keep their status.
 func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, page string, err error, data any) error {
 	err = exchange.Problem(err)
 	problem, ok := errors.AsType[*sallyport.Problem](err)
-	if !ok || !exchange.IsForm(r) {
+	if !ok || !exchange.IsForm(r) || problem.Code == "step_up_required" {
 		return err
 	}
 	for name, values := range problem.Header {
@@ -130,9 +137,13 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 	"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, page string, data any, problem *sallyport.Problem, formsTo []string) error {
-	t, ok := p.pages[page]
+	read, ok := p.pages[page]
 	if !ok {
 		return fmt.Errorf("there is no page %q", page)
+	}
+	t, err := read()
+	if err != nil {
+		return fmt.Errorf("reading page %s: %w", page, err)
 	}
 	v := p.view(w, r, data, problem)
 	var b bytes.Buffer
@@ -142,7 +153,14 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, page 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Lang())
-	h.Set("Content-Security-Policy", strings.Join(append([]string{csp}, formsTo...), " "))
+	if len(formsTo) == 0 && p.config.Onward != nil {
+		formsTo = p.config.Onward(r)
+	}
+	policy := csp
+	if p.config.Origin != "" {
+		policy = strings.ReplaceAll(csp, "'self'", p.config.Origin)
+	}
+	h.Set("Content-Security-Policy", strings.Join(append([]string{policy}, formsTo...), " "))
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")

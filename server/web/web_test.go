@@ -193,7 +193,7 @@ func TestAssets(t *testing.T) {
 	p.Mount(rt)
 	body := show(t, p, "login", web.Form{}, "/auth/login").Body.String()
 	paths := regexp.MustCompile(`/auth/assets/[^"]+`).FindAllString(body, -1)
-	if len(paths) != 4 {
+	if len(paths) != 3 {
 		t.Fatalf("the page asks for %q", paths)
 	}
 	for _, path := range paths {
@@ -239,5 +239,28 @@ func TestWhatWasDone(t *testing.T) {
 		if body := show(t, p, "login", web.Form{}, target).Body.String(); strings.Contains(body, `class="note done"`) {
 			t.Errorf("%s says something was done", target)
 		}
+	}
+}
+
+func TestWhoRegistersIsShownTheTerms(t *testing.T) {
+	const terms = `<a href="https://example.com/terms">By creating an account you accept our terms of use</a>`
+	with := open(t, func(c *web.Config) { c.Terms = "https://example.com/terms" })
+	for page, data := range map[string]any{"register": web.Form{}, "newcomer": struct {
+		Provider, Path, Username, Email string
+		Unproved                        bool
+	}{}} {
+		if !strings.Contains(show(t, with, page, data, "/auth/x").Body.String(), terms) {
+			t.Errorf("%s does not show the terms", page)
+		}
+		if strings.Contains(show(t, open(t), page, data, "/auth/x").Body.String(), "terms") {
+			t.Errorf("%s speaks of terms that are not there", page)
+		}
+	}
+}
+
+// Pages are read when somebody wants them; all of them can be.
+func TestEveryPageCanBeRead(t *testing.T) {
+	if err := open(t).ReadAll(); err != nil {
+		t.Fatal(err)
 	}
 }

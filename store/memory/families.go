@@ -26,9 +26,22 @@ func (x families) Create(_ context.Context, f token.Family) error {
 	if f.Session != "" {
 		x.familiesBySession.add(f.Session, f.ID)
 	}
+	if f.Grant != "" {
+		x.familiesByGrant.add(f.Grant, f.ID)
+	}
 	x.familiesBySubject.add(f.Subject, f.ID)
 	x.familyExpiry.add(f.ExpiresAt, f.ID)
 	return nil
+}
+
+func (x families) ByID(_ context.Context, id string) (token.Family, error) {
+	f, ok := x.state.families.get(id)
+	if !ok {
+		return token.Family{}, token.ErrNotFound
+	}
+	out := f.Family
+	out.Scope = slices.Clone(f.Scope)
+	return out, nil
 }
 
 // Rotate is the statement of docs/decisions in Go.
@@ -70,6 +83,14 @@ func (x families) EndSession(_ context.Context, session, reason string, _ time.T
 	return nil
 }
 
+func (x families) EndGrant(_ context.Context, grant, reason string, _ time.Time) error {
+	if err := x.write(grant, reason); err != nil {
+		return fmt.Errorf("ending a grant's refresh families: %w", err)
+	}
+	each(x.familiesByGrant.members(grant, ""), x.remove)
+	return nil
+}
+
 func (x families) EndSubject(_ context.Context, subject, exceptSession, reason string, _ time.Time) error {
 	if err := x.write(subject, exceptSession, reason); err != nil {
 		return fmt.Errorf("ending a subject's refresh families: %w", err)
@@ -103,6 +124,7 @@ func (x families) remove(id string) {
 	}
 	x.state.families.remove(id)
 	x.familiesBySession.drop(f.Session, id)
+	x.familiesByGrant.drop(f.Grant, id)
 	x.familiesBySubject.drop(f.Subject, id)
 	x.familyExpiry.drop(f.ExpiresAt, id)
 }

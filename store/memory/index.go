@@ -90,6 +90,9 @@ func (x *tx) sweep(now time.Time, limit int) int {
 		each(x.grantExpiry.expired(now, limit), grants{x}.sweep) +
 		each(x.factorWaiting.expired(now.Add(-otp.PendingLife), limit), factors{x}.drop) +
 		each(x.spentExpiry.expired(now, limit), identities{x}.forget) +
+		each(x.clientGrantExpiry.expired(now, limit), clientGrants{x}.remove) +
+		each(x.deviceCodeExpiry.expired(now, limit), deviceCodes{x}.remove) +
+		each(x.initialTokenExpiry.expired(now, limit), initialTokens{x}.remove) +
 		each(x.decisionOrder.expired(now.Add(-authz.DecisionRetention), limit), decisions{x}.remove) +
 		each(x.messageExpiry.expired(now.Add(-outbox.Retention), limit), outboxMessages{x}.remove) +
 		each(x.importUpdated.expired(now.Add(-importer.Retention), limit), imports{x}.remove) +

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account/outbox"
@@ -80,6 +81,16 @@ func (x outboxMessages) note(id string, attempt int, problem string, f func(*out
 	f(&c)
 	x.state.messages.put(id, &c)
 	return true, nil
+}
+
+func (x outboxMessages) Lanes(_ context.Context, prefix outbox.Channel, now time.Time) (all []outbox.Channel, err error) {
+	for _, m := range x.state.messages.from("") {
+		if m.DoneAt.IsZero() && !m.DueAt.After(now) && strings.HasPrefix(string(m.Channel), string(prefix)) && !slices.Contains(all, m.Channel) {
+			all = append(all, m.Channel)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
 }
 
 func (x outboxMessages) Waiting(_ context.Context, limit int) (all []outbox.Message, err error) {

@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 	"github.com/sallyport-auth/sallyport/store"
@@ -45,6 +46,7 @@ type state struct {
 
 	families          tree[*family]
 	familiesBySession index
+	familiesByGrant   index
 	familiesBySubject index
 	familyExpiry      expiry
 
@@ -104,6 +106,25 @@ type state struct {
 	identitiesOf index           // by user
 	spent        tree[time.Time] // answers of providers, by hash: until when that is known
 	spentExpiry  expiry
+
+	clients           tree[*oauth.Client]
+	clientGrants      tree[*oauth.Grant]
+	clientGrantByCode tree[string]
+	clientGrantsOf    index // by user
+	clientGrantExpiry expiry
+	consents          tree[*oauth.Consent] // by pair of user and client
+	resources         tree[*oauth.Resource]
+	logos             tree[[]byte] // by client
+	deviceCodes       tree[*oauth.DeviceCode]
+	deviceCodeByHash  tree[string]
+	deviceCodeByUser  tree[string] // by the HMAC of what people type
+	deviceCodeExpiry  expiry
+	introduced        tree[*oauth.Introduction] // by pair of session and client
+	introducedUntil   expiry
+
+	initialTokens      tree[*oauth.InitialToken]
+	initialTokenByHash tree[string]
+	initialTokenExpiry expiry
 
 	imports       tree[*importer.Checkpoint]
 	importUpdated expiry // by the time of the last change
@@ -177,6 +198,16 @@ func bind(x *tx) account.Tx {
 		Imports:      imports{x},
 
 		Identities: identities{x},
+
+		Clients:      clients{x},
+		ClientGrants: clientGrants{x},
+		Consents:     consents{x},
+		DeviceCodes:  deviceCodes{x},
+		Resources:    resources{x},
+		Logos:        logos{x},
+		Introduced:   introductions{x},
+
+		InitialTokens: initialTokens{x},
 
 		Signals: signals{x},
 		Streams: streams{x},

@@ -183,6 +183,12 @@ func withFile(ctx context.Context, path string, create bool, f func(*file, conte
 	return nil, errors.Join(sentence(file.path, err), file.Close())
 }
 
+// busy reports whether another process holds what is needed.
+func busy(err error) bool {
+	e, ok := errors.AsType[*sqlite3.Error](err)
+	return ok && e.Code()&0xff == sqlite3lib.SQLITE_BUSY
+}
+
 // sentence says which database an error is about and, for the usual accidents,
 // what is wrong with it.
 func sentence(path string, err error) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // whole are the statements that are meant to read a whole table: small ones.
-var whole = regexp.MustCompile(`FROM sallyport_(roles|signing_keys)\s+ORDER BY|FROM sallyport_users LIMIT 1$`)
+var whole = regexp.MustCompile(`FROM sallyport_(roles|signing_keys|oauth_clients)\s+ORDER BY|FROM sallyport_users LIMIT 1$`)
 
 // Cost must not grow with the number of rows: every statement finds its rows by
 // an index, or reads on from somewhere in an index until its limit.

@@ -69,7 +69,7 @@ func TestSettings(t *testing.T) {
 		{"journal_mode", "wal", "wal"},
 		{"foreign_keys", "1", "1"},
 		{"query_only", "0", "1"},
-		{"busy_timeout", "10000", "10000"},
+		{"busy_timeout", "0", "10000"}, // the writer asks again
 		{"application_id", "1399878260", "1399878260"},
 	} {
 		var writer string
@@ -569,7 +569,7 @@ func TestManyOpenAndMigrateAtOnce(t *testing.T) {
 func TestManyCallers(t *testing.T) {
 	db := open(t)
 	ctx := t.Context()
-	rounds := testenv.Count(20, 500)
+	rounds := testenv.Count(8, 500)
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
@@ -598,4 +598,50 @@ func TestManyCallers(t *testing.T) {
 	if got := one[int](t, db.Read, "SELECT max(seq) FROM sallyport_revocation"); got != want {
 		t.Errorf("the last number is %d, want %d", got, want)
 	}
+}
+
+// One process that writes without a pause does not keep another from writing.
+func TestABusyProcessLetsAnotherIn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	all, one := openAt(t, path), openAt(t, path)
+	exec(t, all, "CREATE TABLE post (id INTEGER PRIMARY KEY)")
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	for range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				err := all.Write(t.Context(), func(tx *sqlite.Tx) error {
+					time.Sleep(time.Millisecond)
+					_, err := tx.ExecContext(t.Context(), "INSERT INTO post DEFAULT VALUES")
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range testenv.Count(20, 200) {
+		time.Sleep(5 * time.Millisecond) // so that it waits indeed
+		exec(t, one, "INSERT INTO post DEFAULT VALUES")
+	}
+}
+
+func TestWhoWaitsForAnotherProcessMayGiveUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	holds, waits := openAt(t, path), openAt(t, path)
+	err := holds.Write(t.Context(), func(*sqlite.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := waits.Exec(ctx, "CREATE TABLE post (id TEXT)"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, waits, "CREATE TABLE post (id TEXT)")
 }

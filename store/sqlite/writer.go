@@ -35,7 +35,9 @@ type writer struct {
 	file       *file
 	conn       *conn
 	batch      *batch
-	company    bool // the last transaction had several callers
+	company    bool      // the last transaction had several callers
+	since      time.Time // since when it has written without a pause
+	ended      time.Time // when the last transaction was over
 	committing bool
 	lost       bool  // the database has undone the whole transaction
 	cause      error // of that
@@ -56,6 +58,9 @@ var errLost = errors.New("the database has undone the transaction")
 
 func newWriter(ctx context.Context, f *file) (*writer, error) {
 	w := &writer{file: f, conn: f.conn}
+	if err := w.stmt(`PRAGMA busy_timeout = 0`); err != nil { // begin asks again
+		return nil, err
+	}
 	err := f.conn.sql.Raw(func(c any) error {
 		h, ok := c.(sqlite3.HookRegisterer)
 		if !ok {
@@ -138,7 +143,7 @@ func (w *writer) run(ctx context.Context, f func(*turn) error) (*batch, error) {
 		return nil, err
 	}
 	if w.batch == nil {
-		if err := w.begin(); err != nil {
+		if err := w.begin(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -147,12 +152,36 @@ func (w *writer) run(ctx context.Context, f func(*turn) error) (*batch, error) {
 	return b, w.attempt(b, f)
 }
 
-func (w *writer) begin() error {
+// How several processes share a file. SQLite has no queue for them: who waits looks now
+// and then whether it is free, and between two transactions of a busy process there is a
+// gap of microseconds, in which nobody looks. So such a process rests now and then, for
+// longer than the others take to look.
+const (
+	work     = 200 * time.Millisecond
+	rest     = 5 * time.Millisecond
+	interval = time.Millisecond
+	patience = 30 * time.Second // with a process that does not rest
+)
+
+// begin waits while another process writes.
+func (w *writer) begin(ctx context.Context) error {
 	w.lost, w.cause = false, nil
-	if err := w.stmt(`BEGIN IMMEDIATE`); err != nil {
+	start := time.Now()
+	err := w.stmt(`BEGIN IMMEDIATE`)
+	for busy(err) && ctx.Err() == nil && time.Since(start) < patience {
+		time.Sleep(interval)
+		err = w.stmt(`BEGIN IMMEDIATE`)
+	}
+	switch {
+	case busy(err) && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return sentence(w.file.path, err)
 	}
 	w.batch = &batch{begun: time.Now(), done: make(chan struct{})}
+	if w.batch.begun.Sub(w.ended) > rest {
+		w.since = w.batch.begun
+	}
 	return nil
 }
 
@@ -216,8 +245,19 @@ func (w *writer) pass() {
 			return
 		}
 		w.finish()
+		w.restIfLong()
 	}
 	w.giveOrRest()
+}
+
+// restIfLong lets other processes write.
+func (w *writer) restIfLong() {
+	w.ended = time.Now()
+	if w.ended.Sub(w.since) > work {
+		time.Sleep(rest)
+		w.since = time.Now()
+		w.ended = w.since
+	}
 }
 
 // linger lets those run who have just returned from the last transaction, if it

@@ -32,6 +32,20 @@ var families = []promise{
 		equal(c, "after its first rotation", got, token.Rotated{Family: want})
 	}},
 
+	{"a family keeps both its session and its grant, and ends with either", func(c *check) {
+		both := func(name, grant string) token.Family {
+			return c.family(name, "usr_ann", func(f *token.Family) { f.Grant = grant })
+		}
+		one, two, three := both("1", "gnt_1"), both("2", "gnt_2"), both("3", "gnt_3")
+		c.update(func(tx account.Tx) error { return tx.Families.EndSession(c.Context(), one.Session, "test", c.now) })
+		c.update(func(tx account.Tx) error { return tx.Families.EndGrant(c.Context(), two.Grant, "test", c.now) })
+		c.alive(one, false)
+		c.alive(two, false)
+		got := c.rotate(three, 5, c.now)
+		three.Counter = 6
+		equal(c, "after its first rotation", got, token.Rotated{Family: three})
+	}},
+
 	{"no list of scopes stays no limit, and an empty list stays empty", func(c *check) {
 		for _, scope := range [][]string{nil, {}, {"one"}} {
 			f := c.family(fmt.Sprintf("%#v", scope), "usr_ann", func(f *token.Family) { f.Scope = scope })
@@ -62,6 +76,42 @@ var families = []promise{
 		one, grant := c.family("1", "usr_ann"), c.family("2", "usr_ann", ofGrant)
 		for _, session := range []string{"", "ses_", "ses_9", grant.Grant} {
 			c.update(func(tx account.Tx) error { return tx.Families.EndSession(c.Context(), session, "test", c.now) })
+		}
+		c.alive(one, true)
+		c.alive(grant, true)
+	}},
+
+	{"ByID returns a family with every field, until it ends", func(c *check) {
+		want := c.family("1", "usr_ann", ofGrant, func(f *token.Family) { f.Scope, f.Proof = []string{"a", "b"}, "key" })
+		found := func() (token.Family, error) {
+			var f token.Family
+			err := c.View(c.Context(), func(tx account.Tx) (err error) { f, err = tx.Families.ByID(c.Context(), want.ID); return err })
+			return f, err
+		}
+		got, err := found()
+		equal(c, "error", err, nil)
+		equal(c, "family", got, want)
+		c.update(func(tx account.Tx) error { return tx.Families.EndGrant(c.Context(), want.Grant, "test", c.now) })
+		if _, err := found(); !errors.Is(err, token.ErrNotFound) {
+			c.Errorf("an ended one: %v", err)
+		}
+	}},
+
+	{"EndGrant ends the families of that grant", func(c *check) {
+		one, other := c.family("1", "usr_ann", ofGrant), c.family("2", "usr_ann")
+		two := c.family("3", "usr_ann", ofGrant)
+		three := c.family("4", "usr_ann", ofGrant, func(f *token.Family) { f.Grant = "gra_2" })
+		c.update(func(tx account.Tx) error { return tx.Families.EndGrant(c.Context(), one.Grant, "test", c.now) })
+		c.alive(one, false)
+		c.alive(two, false)
+		c.alive(three, true)
+		c.alive(other, true)
+	}},
+
+	{"EndGrant of no grant or an unknown one ends nothing", func(c *check) {
+		one, grant := c.family("1", "usr_ann"), c.family("2", "usr_ann", ofGrant)
+		for _, id := range []string{"", "gra_", "gra_9", one.Session} {
+			c.update(func(tx account.Tx) error { return tx.Families.EndGrant(c.Context(), id, "test", c.now) })
 		}
 		c.alive(one, true)
 		c.alive(grant, true)

@@ -117,6 +117,34 @@ var outboxPromises = []promise{
 		equal(c, "an attempt that is over ends it", done("msg_2", 1), false)
 	}},
 
+	{"Lanes are the channels that begin so and in which something is due, each once", func(c *check) {
+		lanes := func(prefix outbox.Channel, after time.Duration) []outbox.Channel {
+			return get(c, func(tx account.Tx) ([]outbox.Channel, error) {
+				return tx.Outbox.Lanes(c.Context(), prefix, c.now.Add(after))
+			})
+		}
+		same(c, "of nothing", lanes(outbox.Clients, time.Hour), nil)
+		for i, m := range []struct {
+			channel outbox.Channel
+			due     time.Duration
+			done    bool
+		}{
+			{outbox.ToClient("web"), time.Minute, false}, {outbox.ToClient("web"), -time.Hour, true}, {outbox.ToClient("web"), 2 * time.Minute, false},
+			{outbox.ToClient("~~~"), 0, false}, {outbox.ToClient("app"), 0, false}, {outbox.ToClient("app"), -time.Minute, false},
+			{outbox.ToClient("App"), -time.Minute, false}, {outbox.ToClient("gone"), 0, true}, {outbox.Email, 0, false}, {"clienu", 0, false},
+		} {
+			c.message(fmt.Sprint(i), func(x *outbox.Message) {
+				x.Channel, x.DueAt = m.channel, c.now.Add(m.due)
+				if m.done {
+					x.DoneAt = c.now
+				}
+			})
+		}
+		equal(c, "now", lanes(outbox.Clients, 0), []outbox.Channel{outbox.ToClient("App"), outbox.ToClient("app"), outbox.ToClient("~~~")})
+		equal(c, "later", len(lanes(outbox.Clients, time.Minute)), 4)
+		equal(c, "that of one", lanes(outbox.ToClient("a"), 0), []outbox.Channel{outbox.ToClient("app")})
+	}},
+
 	{"of those who claim at once each message goes to one", func(c *check) {
 		const n = 4
 		for round := range testenv.Count(10, 200) {

@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -194,6 +195,12 @@ func (c *check) everything(ctx context.Context, tx account.Tx, name string) erro
 			_, err := tx.Identities.Spend(ctx, hash(name), c.now.Add(time.Hour))
 			return err
 		},
+		func() error { return tx.Clients.Create(ctx, c.newClient(name)) },
+		func() error { return tx.ClientGrants.Create(ctx, c.newClientGrant(name, user)) },
+		func() error { return tx.Consents.Put(ctx, c.newConsent(user, name)) },
+		func() error { return tx.DeviceCodes.Create(ctx, c.newDeviceCode(name)) },
+		func() error { return tx.Introduced.Add(ctx, "ses_"+name, name, c.now) },
+		func() error { return tx.InitialTokens.Create(ctx, c.newInitialToken(name)) },
 		func() error { return tx.Keys.PutKey(ctx, c.newSigningKey("kid_"+name)) },
 		func() error {
 			return tx.Failures.Set(ctx, []byte(name), limit.Failures{Count: 1, FirstAt: c.now}, c.now.Add(time.Hour))
@@ -231,6 +238,9 @@ var expiring = len([]string{
 	"factor",
 	"import",
 	"used answer of a provider",
+	"grant to a client",
+	"device code",
+	"initial access token",
 	"signal",
 	"entry of the log",
 })
@@ -271,6 +281,13 @@ type census struct {
 	Import   string
 
 	Identities []account.Identity
+
+	Clients      []oauth.Client
+	ClientGrants []oauth.Grant
+	Consents     []oauth.Consent
+	DeviceCode   string
+	Introduced   []oauth.Introduction
+	Initial      []oauth.InitialToken
 
 	Grants   []authz.Grant
 	Versions []authz.Version
@@ -331,6 +348,18 @@ func (c *check) census(name string) (n census) {
 				return err
 			},
 			func() (err error) { n.Identities, err = tx.Identities.Of(ctx, user); return },
+			func() (err error) { n.Clients, err = tx.Clients.List(ctx, "", 0); return },
+			func() (err error) { n.ClientGrants, err = tx.ClientGrants.Of(ctx, user); return },
+			func() (err error) { n.Consents, err = tx.Consents.Of(ctx, user); return },
+			func() error {
+				d, err := tx.DeviceCodes.ByHash(ctx, hash(name))
+				if n.DeviceCode = d.ID + " " + string(d.State); err == oauth.ErrNoGrant {
+					err = nil
+				}
+				return err
+			},
+			func() (err error) { n.Initial, err = tx.InitialTokens.List(ctx, c.now, "", 0); return },
+			func() (err error) { n.Introduced, err = tx.Introduced.Take(ctx, "ses_"+name); return },
 			func() (err error) { n.Keys, err = tx.Keys.Keys(ctx); return },
 			func() (err error) { n.Failures, err = tx.Failures.Lock(ctx, []byte(name)); return },
 			func() (err error) { n.Secret, err = tx.Secrets.Get(ctx, name); return },

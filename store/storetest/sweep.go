@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
 
@@ -112,6 +113,32 @@ var sweep = []promise{
 		equal(c, "one that is forgotten", c.spend("0", c.now), true)
 	}},
 
+	{"expired grants to clients go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			c.clientGrant(fmt.Sprint(i), "usr_ann", func(g *oauth.Grant) { g.ExpiresAt = expires })
+		})
+		equal(c, "left", c.clientGrantsOf("usr_ann"), []string{"gnt_5"})
+		c.clientGrant("0", "usr_ann") // its id and its code are free again
+	}},
+
+	{"expired device codes go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			c.deviceCode(fmt.Sprint(i), func(d *oauth.DeviceCode) { d.ExpiresAt = expires })
+		})
+		equal(c, "left", c.deviceCodeBy("5").ID, "dvc_5")
+		for i := range 5 {
+			c.deviceCode(fmt.Sprint(i)) // its id and its codes are free again
+		}
+	}},
+
+	{"expired initial access tokens go in batches, others stay", func(c *check) {
+		c.batches(func(i int, expires time.Time) {
+			c.initialToken(fmt.Sprint(i), func(t *oauth.InitialToken) { t.ExpiresAt = expires })
+		})
+		equal(c, "left", c.initialTokensAfter("", 0)[0].ID, "iat_5")
+		c.initialToken("0") // its id and its hash are free again
+	}},
+
 	{"decisions go in batches, once they were kept long enough", func(c *check) {
 		c.batches(func(i int, expires time.Time) {
 			e := c.newDecision(fmt.Sprint(i))
@@ -156,7 +183,7 @@ var sweep = []promise{
 		equal(c, "next position", c.appendLog(c.newKill("new")).Seq, begin.Seq+7)
 	}},
 
-	{"users, passwords, roles, versions, organizations, members, recovery codes, identities, signing keys, events, streams and secrets do not expire", func(c *check) {
+	{"users, passwords, roles, versions, organizations, members, recovery codes, identities, clients, consents, introductions, signing keys, events, streams and secrets do not expire", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
 		equal(c, "rows swept", c.sweepAt(c.now.AddDate(100, 0, 0), 10), expiring)
@@ -166,6 +193,9 @@ var sweep = []promise{
 		equal(c, "assigned", c.assigned("usr_ann", ""), before.Assigned)
 		equal(c, "recovery codes", c.codesLeft("usr_ann"), before.Codes)
 		equal(c, "identities", c.identitiesOf("usr_ann"), before.Identities)
+		same(c, "clients", c.clientBy("ann"), before.Clients[0])
+		equal(c, "consents", c.consentTo("usr_ann", "ann"), before.Consents[0])
+		equal(c, "introductions", c.introduced("ses_ann"), before.Introduced)
 		equal(c, "organizations", c.organizations(org.Filter{}), before.Organizations)
 		equal(c, "members", c.membersIn("org_ann", "", 0), before.Members)
 		same(c, "versions", c.history(0, 100), before.Versions)

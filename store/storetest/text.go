@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport-auth/sallyport"
 	"github.com/sallyport-auth/sallyport/account"
@@ -17,6 +18,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authn/session"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 	"github.com/sallyport-auth/sallyport/store"
@@ -120,6 +122,9 @@ var writes = []struct {
 	}},
 	{"the reason why a session's families end", func(c *check, tx account.Tx, s string) error {
 		return tx.Families.EndSession(c.Context(), "ses_ann", s, c.now)
+	}},
+	{"the reason why a grant's families end", func(c *check, tx account.Tx, s string) error {
+		return tx.Families.EndGrant(c.Context(), "gnt_ann", s, c.now)
 	}},
 	{"the reason why a subject's families end", func(c *check, tx account.Tx, s string) error {
 		return tx.Families.EndSubject(c.Context(), "usr_ann", "", s, c.now)
@@ -261,6 +266,92 @@ var writes = []struct {
 	}},
 	{"the name of a used identity", func(c *check, tx account.Tx, s string) error {
 		return tx.Identities.Used(c.Context(), "idn_ann", "", s, c.now)
+	}},
+
+	{"the id of a client", clientWith(func(x *oauth.Client, s string) { x.ID = s })},
+	{"the name of a client", clientWith(func(x *oauth.Client, s string) { x.Name = s })},
+	{"the home of a client", clientWith(func(x *oauth.Client, s string) { x.Home = s })},
+	{"the logo of a client", clientWith(func(x *oauth.Client, s string) { x.Logo = s })},
+	{"the policy of a client", clientWith(func(x *oauth.Client, s string) { x.Policy = s })},
+	{"the terms of a client", clientWith(func(x *oauth.Client, s string) { x.Terms = s })},
+	{"a redirect of a client", clientWith(func(x *oauth.Client, s string) { x.Redirects = []string{"a", s} })},
+	{"a redirect after sign-out of a client", clientWith(func(x *oauth.Client, s string) { x.LogoutRedirects = []string{"a", s} })},
+	{"a grant type of a client", clientWith(func(x *oauth.Client, s string) { x.Grants = []oauth.GrantType{"a", oauth.GrantType(s)} })},
+	{"a scope of a client", clientWith(func(x *oauth.Client, s string) { x.Scopes = []string{"a", s} })},
+	{"a resource of a client", clientWith(func(x *oauth.Client, s string) { x.Resources = []string{"a", s} })},
+	{"how a client proves itself", clientWith(func(x *oauth.Client, s string) { x.Auth = oauth.AuthMethod(s) })},
+	{"the keys of a client", clientWith(func(x *oauth.Client, s string) { x.JWKS = []byte(`"` + s + `"`) })},
+	{"where a client is told of sign-outs", clientWith(func(x *oauth.Client, s string) { x.BackchannelLogout = s })},
+	{"by what a client has registered itself", clientWith(func(x *oauth.Client, s string) { x.Registered = &oauth.Registered{By: s} })},
+	{"what a client was permitted", clientWith(func(x *oauth.Client, s string) { x.Registered = &oauth.Registered{Scopes: []string{s}} })},
+	{"where the keys of a client are", clientWith(func(x *oauth.Client, s string) { x.JWKSURI = s })},
+	{"a resource that a client is", clientWith(func(x *oauth.Client, s string) { x.Serves = []string{"a", s} })},
+	{"the profile of a client", clientWith(func(x *oauth.Client, s string) { x.Profile = oauth.SecurityProfile(s) })},
+	{"the subject of a client's certificates", clientWith(func(x *oauth.Client, s string) { x.CertificateName.Subject = s })},
+	{"the host in a client's certificates", clientWith(func(x *oauth.Client, s string) { x.CertificateName.DNS = s })},
+	{"the URI in a client's certificates", clientWith(func(x *oauth.Client, s string) { x.CertificateName.URI = s })},
+	{"the address in a client's certificates", clientWith(func(x *oauth.Client, s string) { x.CertificateName.IP = s })},
+	{"the mailbox in a client's certificates", clientWith(func(x *oauth.Client, s string) { x.CertificateName.Email = s })},
+	{"the algorithm of a client", clientWith(func(x *oauth.Client, s string) { x.IDTokenAlg = token.Alg(s) })},
+	{"the name that a client gets", func(c *check, tx account.Tx, s string) error {
+		x := c.newClient("ann")
+		x.Name = s
+		return tx.Clients.Update(c.Context(), x, x.UpdatedAt)
+	}},
+
+	{"the URI of a resource", resourceWith(func(x *oauth.Resource, s string) { x.URI = s })},
+	{"the name of a resource", resourceWith(func(x *oauth.Resource, s string) { x.Name = s })},
+	{"the algorithm of a resource", resourceWith(func(x *oauth.Resource, s string) { x.Alg = token.Alg(s) })},
+	{"a scope of a resource", resourceWith(func(x *oauth.Resource, s string) { x.Scopes[0].Name = s })},
+	{"what a scope of a resource says", resourceWith(func(x *oauth.Resource, s string) { x.Scopes[0].Says = s })},
+	{"the client of a logo", func(c *check, tx account.Tx, s string) error { return tx.Logos.Put(c.Context(), s, []byte{1}) }},
+
+	{"the id of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.ID = s })},
+	{"the user of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.User = s })},
+	{"the client of a grant", clientGrantWith(func(g *oauth.Grant, s string) { g.Client = s })},
+	{"the session of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Session = s })},
+	{"the organization of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Org = s })},
+	{"a scope of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Scope = []string{"a", s} })},
+	{"a resource of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Resources = []string{"a", s} })},
+	{"the redirect of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Redirect = s })},
+	{"the challenge of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Challenge = s })},
+	{"the nonce of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.Nonce = s })},
+	{"the key of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.JKT = s })},
+	{"a claim that a client asks for", clientGrantWith(func(g *oauth.Grant, s string) { g.Claims.UserInfo = []string{s} })},
+	{"a claim in an ID token", clientGrantWith(func(g *oauth.Grant, s string) { g.Claims.IDToken = []string{s} })},
+	{"the subject that a client asks for", clientGrantWith(func(g *oauth.Grant, s string) { g.Claims.Subject = s })},
+	{"a class that a client asks for", clientGrantWith(func(g *oauth.Grant, s string) { g.Claims.ACR = []string{s} })},
+	{"a method of a grant to a client", clientGrantWith(func(g *oauth.Grant, s string) { g.AMR = []string{"pwd", s} })},
+	{"the log of a grant's position", clientGrantWith(func(g *oauth.Grant, s string) { g.Position.Log = s })},
+
+	{"the user of a consent", consentWith(func(x *oauth.Consent, s string) { x.User = s })},
+	{"the client of a consent", consentWith(func(x *oauth.Consent, s string) { x.Client = s })},
+	{"a scope of a consent", consentWith(func(x *oauth.Consent, s string) { x.Scope = []string{"a", s} })},
+	{"a resource of a consent", consentWith(func(x *oauth.Consent, s string) { x.Resources = []string{"a", s} })},
+
+	{"the id of an initial access token", initialTokenWith(func(t *oauth.InitialToken, s string) { t.ID = s })},
+	{"the name of an initial access token", initialTokenWith(func(t *oauth.InitialToken, s string) { t.Name = s })},
+	{"a scope of an initial access token", initialTokenWith(func(t *oauth.InitialToken, s string) { t.Scopes = []string{"a", s} })},
+	{"who made an initial access token", initialTokenWith(func(t *oauth.InitialToken, s string) { t.By = s })},
+	{"the client of an introduction", func(c *check, tx account.Tx, s string) error {
+		return tx.Introduced.Add(c.Context(), "ses_ann", s, c.now)
+	}},
+
+	{"the id of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.ID = s })},
+	{"the client of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Client = s })},
+	{"a scope of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Scope = []string{"a", s} })},
+	{"a resource of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Resources = []string{"a", s} })},
+	{"the address of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Address = s })},
+	{"the agent of a device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Agent = s })},
+	{"the state of a new device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.State = oauth.DeviceState(s) })},
+	{"the grant of a new device code", deviceCodeWith(func(d *oauth.DeviceCode, s string) { d.Grant = s })},
+	{"the state of a device code", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.DeviceCodes.Decide(c.Context(), "dvc_ann", oauth.DeviceState(s), "")
+		return err
+	}},
+	{"the grant of a device code", func(c *check, tx account.Tx, s string) error {
+		_, err := tx.DeviceCodes.Decide(c.Context(), "dvc_ann", oauth.Approved, s)
+		return err
 	}},
 
 	{"the id of a signing key", func(c *check, tx account.Tx, s string) error {
@@ -437,6 +528,54 @@ func identityWith(set func(*account.Identity, string)) func(*check, account.Tx, 
 	}
 }
 
+func clientWith(set func(*oauth.Client, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newClient("new")
+		set(&x, s)
+		return tx.Clients.Create(c.Context(), x)
+	}
+}
+
+func resourceWith(set func(*oauth.Resource, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newResource("new")
+		set(&x, s)
+		return tx.Resources.Put(c.Context(), x, time.Time{})
+	}
+}
+
+func clientGrantWith(set func(*oauth.Grant, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		g := c.newClientGrant("new", "usr_ann")
+		set(&g, s)
+		return tx.ClientGrants.Create(c.Context(), g)
+	}
+}
+
+func initialTokenWith(set func(*oauth.InitialToken, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		t := c.newInitialToken("new")
+		set(&t, s)
+		return tx.InitialTokens.Create(c.Context(), t)
+	}
+}
+
+func consentWith(set func(*oauth.Consent, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		x := c.newConsent("usr_ann", "new")
+		set(&x, s)
+		return tx.Consents.Put(c.Context(), x)
+	}
+}
+
+func deviceCodeWith(set func(*oauth.DeviceCode, string)) func(*check, account.Tx, string) error {
+	return func(c *check, tx account.Tx, s string) error {
+		d := c.newDeviceCode("new")
+		set(&d, s)
+		return tx.DeviceCodes.Create(c.Context(), d)
+	}
+}
+
 func eventWith(set func(*audit.Entry, string)) func(*check, account.Tx, string) error {
 	return func(c *check, tx account.Tx, s string) error {
 		e := audit.Entry{ID: "aud_new", At: c.now, Actor: "usr_ann", Action: "test", Outcome: audit.Failure}
@@ -502,6 +641,10 @@ var lookups = []struct {
 	{"Sessions.List", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Sessions.List(c.Context(), s)
 		return len(all) > 0, err
+	}},
+	{"Families.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		f, err := tx.Families.ByID(c.Context(), s)
+		return f.ID != "", err
 	}},
 	{"APIKeys.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
 		x, err := tx.APIKeys.ByID(c.Context(), s)
@@ -597,6 +740,38 @@ var lookups = []struct {
 	}},
 	{"Identities.Of", func(c *check, tx account.Tx, s string) (bool, error) {
 		all, err := tx.Identities.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Clients.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.Clients.ByID(c.Context(), s)
+		return x.ID != "", err
+	}},
+	{"ClientGrants.ByID", func(c *check, tx account.Tx, s string) (bool, error) {
+		g, err := tx.ClientGrants.ByID(c.Context(), s)
+		return g.ID != "", err
+	}},
+	{"ClientGrants.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.ClientGrants.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"Consents.Get by user", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.Consents.Get(c.Context(), s, "ann")
+		return x.Client != "", err
+	}},
+	{"Consents.Get by client", func(c *check, tx account.Tx, s string) (bool, error) {
+		x, err := tx.Consents.Get(c.Context(), "usr_ann", s)
+		return x.Client != "", err
+	}},
+	{"Consents.Of", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Consents.Of(c.Context(), s)
+		return len(all) > 0, err
+	}},
+	{"InitialTokens.Delete", func(c *check, tx account.Tx, s string) (bool, error) {
+		t, err := tx.InitialTokens.Delete(c.Context(), s)
+		return t.ID != "", err
+	}},
+	{"Introduced.Take", func(c *check, tx account.Tx, s string) (bool, error) {
+		all, err := tx.Introduced.Take(c.Context(), s)
 		return len(all) > 0, err
 	}},
 	{"Recovery.Left", func(c *check, tx account.Tx, s string) (bool, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/server/messages"
@@ -36,8 +37,13 @@ func check(c *Config) (problems []string) {
 	if err := (&messages.SMS{URL: c.SMS.URL, Secret: c.SMS.Secret}).Check(); err != nil {
 		report("sms: %s", err)
 	}
+	if c.OldSystem != (OldSystem{}) {
+		if err := c.OldSystem.Webhook().Check(); err != nil {
+			report("old_system: %s", err)
+		}
+	}
 	if err := c.Hashing().Validate(); err != nil {
-		report("password: the costs do not fit: %s", oneLine(err))
+		report("password.cost: the costs do not fit: %s", oneLine(err))
 	}
 	schedule := c.Schedule()
 	if err := schedule.Check(); err != nil {
@@ -55,6 +61,14 @@ func check(c *Config) (problems []string) {
 		report("roles: %s", oneLine(err))
 	}
 	problems = append(problems, checkProviders(c)...)
+	problems = append(problems, checkForward(c)...)
+	problems = append(problems, c.Theme.check()...)
+	if slices.Contains(c.Factors.Kinds, otp.SMS) && c.SMS.URL == "" {
+		report("factors.kinds: codes by sms need a gateway: name it in sms.url")
+	}
+	if c.Factors.RequiredOfAll() && len(c.Factors.Required) > 1 {
+		report("factors.required: \"*\" is everybody, so leave the roles out")
+	}
 	for i, name := range c.Service.DefaultRoles {
 		if slices.Contains(c.Service.DefaultRoles[:i], name) {
 			report("service.default_roles: %q is listed twice", name)
@@ -68,10 +82,12 @@ func (s *Server) checkCertificates() (problems []string) {
 	report := func(text string) { problems = append(problems, text) }
 	form := s.CertificateHeader()
 	switch {
-	case s.ClientCA == "" && s.Certificates != certificatesOptional:
+	case s.ClientCA == "" && s.Certificates != certificatesOptional && s.Certificates != certificatesAny:
 		report("server.client_certificates: name the CAs that count in server.client_ca")
 	case s.ClientCA != "" && form != "" && len(s.TrustedProxies) == 0:
 		report("server.client_certificates: name the proxy that sends the header in server.trusted_proxies")
+	case s.Certificates == certificatesAny && s.TLSCert == "":
+		report("server.client_certificates: without server.tls_cert nobody can show a certificate here")
 	case s.ClientCA != "" && form == "" && s.TLSCert == "":
 		report("server.client_ca: without server.tls_cert nobody can show a certificate here; if a proxy terminates TLS, say in server.client_certificates how it hands them on")
 	}
@@ -83,8 +99,7 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 
 // Hashing returns the costs of new password hashes.
 func (c *Config) Hashing() password.Params {
-	return password.Params{
-		Memory: uint32(c.Password.Memory), Time: uint32(c.Password.Time), Threads: uint8(c.Password.Threads),
-		InsecureBelowMinimum: c.Password.InsecureLowCost,
-	}
+	p := c.Password.Cost
+	p.InsecureBelowMinimum = c.Password.InsecureLowCost
+	return p
 }

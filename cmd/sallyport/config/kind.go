@@ -16,6 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/internal/outbound"
 )
@@ -92,6 +94,8 @@ var (
 	caches      = texts(`a URL such as "redis://host:6379"`, func(string) bool { return true })             // check says more
 	mailServers = texts(`a URL such as "smtp://user:password@host:587"`, func(string) bool { return true }) // check says more
 	gateways    = texts(`a URL such as "https://sms.example.com/send"`, func(string) bool { return true })  // check says more
+	helps       = texts(`an address such as "https://example.com/help" or "mailto:help@example.com"`, orNone(isHelp))
+	webPages    = texts(`an address such as "https://example.com/terms"`, orNone(isWebPage))
 	ranges      = texts(`a URL such as "https://api.pwnedpasswords.com/range/"`, orNone(isRange))
 	databases   = texts(`the URL of a PostgreSQL database such as "postgres://host/name"`, orNone(isDatabase))
 )
@@ -110,6 +114,13 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
 		u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil && !u.ForceQuery
 }
+
+func isHelp(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && slices.Contains([]string{"https", "http", "mailto"}, u.Scheme)
+}
+
+func isWebPage(s string) bool { return isHelp(s) && !strings.HasPrefix(s, "mailto:") }
 
 func isRange(s string) bool { return outbound.CheckURL(s, false) == nil && strings.HasSuffix(s, "/") }
 
@@ -193,6 +204,26 @@ func parseNetwork(s string) (netip.Prefix, bool) {
 	}
 	return netip.PrefixFrom(a, a.BitLen()), true
 }
+
+var factorKinds = lists(`words such as ["totp", "email", "sms"]`, func(s string) (otp.Kind, bool) {
+	return otp.Kind(s), slices.Contains([]otp.Kind{otp.TOTP, otp.Email, otp.SMS}, otp.Kind(s))
+}, func(k otp.Kind) string { return string(k) })
+
+var costForm = regexp.MustCompile(`^m=([0-9]{1,6}),t=([0-9]{1,4}),p=([0-9]{1,2})$`)
+
+// costs are written as in a PHC string.
+var costs = kind[password.Params]{text, `"m=…,t=…,p=…", with m from 8 to 262144, t to 1000 and p to 16`, func(v any) (p password.Params, ok bool) {
+	s, _ := v.(string)
+	m := costForm.FindStringSubmatch(s)
+	if m == nil {
+		return p, false
+	}
+	memory, _ := strconv.ParseUint(m[1], 10, 32) // as the form has it
+	passes, _ := strconv.ParseUint(m[2], 10, 32)
+	threads, _ := strconv.ParseUint(m[3], 10, 8)
+	p = password.Params{Memory: uint32(memory), Time: uint32(passes), Threads: uint8(threads)}
+	return p, memory >= 8 && memory <= 256*1024 && passes >= 1 && passes <= 1000 && threads >= 1 && threads <= 16
+}, func(p password.Params) any { return fmt.Sprintf("m=%d,t=%d,p=%d", p.Memory, p.Time, p.Threads) }}
 
 var algorithms = kind[token.Alg]{text, "one of EdDSA, ES256, RS256, PS256", func(v any) (token.Alg, bool) {
 	s, _ := v.(string)

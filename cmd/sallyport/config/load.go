@@ -50,6 +50,7 @@ func Load(from Sources) (*Config, error) {
 	l.readEnviron()
 	l.readSealingKey()
 	l.readFlags()
+	l.readImages()
 	if len(l.problems) == 0 {
 		l.problems = check(l.c)
 	}

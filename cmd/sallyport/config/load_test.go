@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport-auth/sallyport/authn/federation"
+	"github.com/sallyport-auth/sallyport/authn/otp"
+	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/cmd/sallyport/config"
+	"github.com/sallyport-auth/sallyport/server/forward"
 )
 
 // load reads a file of that text, an environment and flags.
@@ -25,6 +28,8 @@ func load(file string, environ []string, flags map[string]string) (*config.Confi
 			return []byte(file), nil
 		case path == "secret.txt":
 			return []byte("postgres://ann@db/app\n"), nil
+		case path == "brand/logo.svg":
+			return []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), nil
 		}
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}})
@@ -73,7 +78,7 @@ member = ["post:read"]
 `
 	c, err := load(file, []string{
 		"SALLYPORT_SERVER__ADDR=127.0.0.1:2", "SALLYPORT_LOG__LEVEL=debug", "SALLYPORT_STORE__DATABASE_FILE=secret.txt",
-		"SALLYPORT_ROLES__MODERATOR=post:delete, post:hide", "SALLYPORT_SERVICE__CLOSED_REGISTRATION=true",
+		"SALLYPORT_ROLES__MODERATOR=post:delete, post:hide", "SALLYPORT_SERVICE__REGISTRATION=closed",
 		"SALLYPORT_PASSWORD__MINIMUM=20", "SALLYPORT_KEY=sp_live_x", "SALLYPORT_TEST_LONG=1",
 		"SALLYPORT_PORT_8080_TCP_ADDR=10.0.0.1", "PATH=/bin",
 	}, map[string]string{"server.addr": "127.0.0.1:3"})
@@ -91,13 +96,46 @@ member = ["post:read"]
 	}
 	got := []any{
 		c.Server.Addr, c.Server.BasePath, c.Server.TrustedProxies[0].String(), c.Server.TrustedProxies[1] == netip.MustParsePrefix("192.0.2.7/32"),
-		c.Session.Idle, c.Log.Level, c.Store.Database, c.Roles["moderator"], c.Roles["post.editor"], c.Service.ClosedRegistration,
+		c.Session.Idle, c.Log.Level, c.Store.Database, c.Roles["moderator"], c.Roles["post.editor"], c.Service.Closed(),
 		c.Password.Minimum, c.Resources["https://api.example.com"],
 	}
 	want := []any{
 		"127.0.0.1:3", "/one", "10.0.0.0/8", true,
 		36 * time.Hour, slog.LevelDebug, "postgres://ann@db/app", []string{"post:delete", "post:hide"}, []string{"post:*"}, true,
 		20, token.ES256,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHowPagesLookAndWhatIsShownBesideAPassword(t *testing.T) {
+	c, err := load(`
+[theme]
+logo = "brand/logo.svg"
+light_accent = "#6b21a8"
+[factors]
+kinds = ["totp"]
+required = ["*"]
+[service]
+help = "mailto:help@example.com"
+terms = "https://example.com/terms"
+[password]
+cost = "m=65536,t=3,p=2"
+`, []string{"SALLYPORT_THEME__DARK_ACCENT=#d8b4fe", "SALLYPORT_THEME__RADIUS=0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.Theme.Logo; l == nil || l.Name != "logo.svg" || !strings.HasPrefix(string(l.Content), "<svg") || c.Theme.Favicon != nil {
+		t.Errorf("logo %+v, favicon %+v", l, c.Theme.Favicon)
+	}
+	got := []any{
+		c.Theme.Light.Accent, c.Theme.Dark.Accent, c.Theme.Radius, c.Factors.Kinds, c.Factors.RequiredOfAll(), c.Service.Help, c.Service.Terms,
+		c.Hashing(), c.Source("theme.dark_accent"), c.Source("theme.light_text"),
+	}
+	want := []any{
+		"#6b21a8", "#d8b4fe", "0", []otp.Kind{otp.TOTP}, true, "mailto:help@example.com", "https://example.com/terms",
+		password.Params{Memory: 65536, Time: 3, Threads: 2}, "SALLYPORT_THEME__DARK_ACCENT", "default",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -169,9 +207,9 @@ func TestProblemsNameTheKeyAndTheWayOut(t *testing.T) {
 		{"client certificates of a proxy that is not named", "[server]\nclient_ca = \"ca.pem\"\nclient_certificates = \"envoy\"", nil, nil,
 			[]string{`server.client_certificates: name the proxy that sends the header in server.trusted_proxies`}},
 		{"client certificates in an unknown way", "[server]\nclient_certificates = \"haproxy\"", nil, nil,
-			[]string{`sallyport.toml:2: server.client_certificates: expected one of optional, required, rfc9440, nginx, envoy, got "haproxy"`}},
-		{"weak hashing", "[password]\nmemory = 64", nil, nil,
-			[]string{`password: the costs do not fit: argon2id: m=64,t=2 is weaker than m=7168,t=5`}},
+			[]string{`sallyport.toml:2: server.client_certificates: expected one of optional, required, any, rfc9440, nginx, envoy, got "haproxy"`}},
+		{"weak hashing", "[password]\ncost = \"m=64,t=2,p=1\"", nil, nil,
+			[]string{`password.cost: the costs do not fit: argon2id: m=64,t=2 is weaker than m=7168,t=5`}},
 		{"bad permission", "[roles]\nmember = [\"Post:Read\"]", nil, nil,
 			[]string{`roles: role "member": permission "Post:Read" is not written like "post:delete", "post:*" or "*", in lower case`}},
 		{"field of a provider that is almost one", "[[provider]]\nid = \"google\"\nclientid = \"c\"", nil, nil,
@@ -192,6 +230,45 @@ func TestProblemsNameTheKeyAndTheWayOut(t *testing.T) {
 			[]string{`sallyport.toml:4: provider.google.client_secret: expected text`}},
 		{"variable of a provider that is almost one", "", []string{"SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRTE=hunter2"}, nil,
 			[]string{`SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRTE: "client_secrte" is no field of a provider; did you mean "client_secret"?`}},
+		{"rule for no host", "[[forward]]\nrequire = \"public\"", nil, nil,
+			[]string{`sallyport.toml:1: [[forward]] needs a host, such as "app.example.com"`}},
+		{"field of a rule that is almost one", "[[forward]]\nhost = \"a.example\"\nrequires = \"public\"", nil, nil,
+			[]string{`sallyport.toml:3: forward.1.requires: "requires" is no field of a rule; did you mean "require"?`}},
+		{"field of a rule that does not fit", "[[forward]]\nhost = \"a.example\"\ntoken = 1", nil, nil,
+			[]string{`sallyport.toml:3: forward.1.token: expected true or false`}},
+		{"variable of a rule without a number", "", []string{"SALLYPORT_FORWARD__WIKI__HOST=a.example"}, nil,
+			[]string{`SALLYPORT_FORWARD__WIKI__HOST: rules are numbered from 1 to 1000, as in forward.1.host`}},
+		{"rules that say nothing", "[[forward]]\nhost = \"a b\"\nrequire = \"public\"\n[[forward]]\nhost = \"b.example\"", nil, nil, []string{
+			`forward: say in server.base_url where people sign in, and in server.trusted_proxies which proxies ask`,
+			`forward: rule 1 (a b): the host must look like app.example.com`,
+			`forward: rule 2 (b.example): "" must be signed_in, public or a permission such as report:read`,
+		}},
+		{"cost that is none", "[password]\ncost = \"m=1,t=2\"", nil, nil,
+			[]string{`sallyport.toml:2: password.cost: expected "m=…,t=…,p=…", with m from 8 to 262144, t to 1000 and p to 16, got "m=1,t=2"`}},
+		{"a colour that cannot be read", "[theme]\nlight_text = \"#777777\"", nil, nil, []string{
+			`theme.light_text: #777777 on the background #f4f5f7 has a contrast of 4.11, and needs 4.5`,
+			`theme.light_text: #777777 on the surface #ffffff has a contrast of 4.48, and needs 4.5`,
+		}},
+		{"colours that are none", "[theme]\ndark_accent = \"cyan\"\ndark_text = \"white\"", nil, nil, []string{
+			`theme.dark_text: colour "white" must look like #1b2a41`,
+			`theme.dark_accent: colour "cyan" must look like #1b2a41`,
+		}},
+		{"part of a theme that is almost one", "", []string{"SALLYPORT_THEME__LIGHT_TEXTS=#000000"}, nil,
+			[]string{`SALLYPORT_THEME__LIGHT_TEXTS: "light_texts" is no part of a theme; did you mean "light_text"?`}},
+		{"part of a theme that does not fit", "[theme]\nradius = 7", nil, nil, []string{`sallyport.toml:2: theme.radius: expected text`}},
+		{"radius and font that are none", "[theme]\nradius = \"big\"\nfont = \"a;b\"", nil, nil, []string{
+			`theme.radius: "big" must look like 10px or 0.5rem`, `theme.font: "a;b" must be a list of font names`,
+		}},
+		{"logo that is missing", "[theme]\nlogo = \"nowhere.svg\"", nil, nil, []string{`theme.logo: open nowhere.svg: file does not exist`}},
+		{"logo that is no picture", "[theme]\nlogo = \"secret.txt\"", nil, nil, []string{`theme.logo: secret.txt is not an SVG, PNG, JPEG, WebP or ICO picture`}},
+		{"help that leads nowhere", "[service]\nhelp = \"call us\"", nil, nil,
+			[]string{`sallyport.toml:2: service.help: expected an address such as "https://example.com/help" or "mailto:help@example.com", got "call us"`}},
+		{"a factor that there is not", "[factors]\nkinds = [\"carrier pigeon\"]", nil, nil,
+			[]string{`sallyport.toml:2: factors.kinds: expected a list of words such as ["totp", "email", "sms"], got [carrier pigeon]`}},
+		{"text messages that nobody sends", "[factors]\nkinds = [\"totp\", \"sms\"]", nil, nil,
+			[]string{`factors.kinds: codes by sms need a gateway: name it in sms.url`}},
+		{"everybody and somebody", "[factors]\nrequired = [\"*\", \"editor\"]", nil, nil,
+			[]string{`factors.required: "*" is everybody, so leave the roles out`}},
 		{"role admin", "[roles]\nadmin = [\"post:read\"]", nil, nil,
 			[]string{`roles.admin: this role is there already; it holds every permission`}},
 		{"all at once", "[server]\nadr = 1\naddr = 2\n[log]\nlevel = \"loud\"", []string{"SALLYPORT_NO=1"}, nil, []string{
@@ -272,6 +349,39 @@ client_id = "c2"
 	}
 }
 
+func TestForward(t *testing.T) {
+	const file = `
+[server]
+base_url = "https://id.example.com"
+trusted_proxies = ["127.0.0.1"]
+[[forward]]
+host = "wiki.example.com"
+require = "signed_in"
+[[forward]]
+host = "wiki.example.com"
+path = "/reports"
+require = "report:read"
+token = true
+`
+	c, err := load(file, []string{"SALLYPORT_FORWARD__3__HOST=files.example.com", "SALLYPORT_FORWARD__3__REQUIRE=public", "SALLYPORT_FORWARD__1__TOKEN=true"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []forward.Rule{
+		{Host: "wiki.example.com", Require: "signed_in", Token: true},
+		{Host: "wiki.example.com", Path: "/reports", Require: "report:read", Token: true},
+		{Host: "files.example.com", Require: "public"},
+	}
+	if diff := cmp.Diff(want, c.Forward); diff != "" {
+		t.Error(diff)
+	}
+	for _, v := range c.Values() {
+		if v.Key == "forward.2.path" && (v.Value != "/reports" || v.Source != "sallyport.toml:10") {
+			t.Errorf("shown: %+v", v)
+		}
+	}
+}
+
 func TestDurations(t *testing.T) {
 	for _, x := range []struct {
 		text string
@@ -306,7 +416,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("[server]\naddr = \"127.0.0.1:1\"", "SALLYPORT_LOG__LEVEL=debug")
 	f.Add("[roles]\nmember = [\"post:read\"]\n\"a.b\" = []", "SALLYPORT_ROLES__X=post:*")
 	f.Add("server = {addr = 1, x = {y = 2}}\n[[a]]\nb = 1", "SALLYPORT___=")
-	f.Add("resources.\"https://a\" = \"ES256\"\nkeys.active = \"1d\"", "SALLYPORT_STORE__DATABASE_FILE=secret.txt")
+	f.Add("resources.\"https://a\" = \"ES256\"\ntheme.radius = \"1px\"", "SALLYPORT_STORE__DATABASE_FILE=secret.txt")
 	f.Add("[[provider]]\nid = \"google\"\nclient_id = \"c\"", "SALLYPORT_PROVIDER__GOOGLE__CLIENT_SECRET=s")
 	f.Fuzz(func(t *testing.T, file, variable string) {
 		c, err := load(file, []string{variable}, nil)

@@ -131,7 +131,7 @@ func flattenProviders(out []entry, tables []any, lines map[string]int) ([]entry,
 	seen := map[string]bool{}
 	for i, t := range tables {
 		table, ok := t.(map[string]any)
-		at := lines[providerIndex(i)]
+		at := lines[tableIndex(providerTable, i)]
 		id, isText := table["id"].(string)
 		if _, given := table["id"]; !given {
 			id, isText = table["preset"].(string)
@@ -150,7 +150,7 @@ func flattenProviders(out []entry, tables []any, lines map[string]int) ([]entry,
 			if name == "id" {
 				continue
 			}
-			line, known := lines[providerIndex(i)+"."+name]
+			line, known := lines[tableIndex(providerTable, i)+"."+name]
 			if !known {
 				line = at
 			}
@@ -160,5 +160,5 @@ func flattenProviders(out []entry, tables []any, lines map[string]int) ([]entry,
 	return out, nil
 }
 
-// providerIndex is under what name lines notes the tables of an array.
-func providerIndex(i int) string { return fmt.Sprintf("%s[%d]", providerTable, i) }
+// tableIndex is under what name lines notes the tables of an array.
+func tableIndex(array string, i int) string { return fmt.Sprintf("%s[%d]", array, i) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/clientcert"
+	"github.com/sallyport-auth/sallyport/authn/otp"
 	"github.com/sallyport-auth/sallyport/authn/password"
 	"github.com/sallyport-auth/sallyport/authn/token"
 )
@@ -111,9 +112,11 @@ func Settings() []Setting {
 			"File with the private key of the certificate (PEM).").flag("--tls-key"),
 		setting("server.client_ca", files, "", func(c *Config) *string { return &c.Server.ClientCA },
 			"File with the CAs (PEM) whose client certificates count; `sallyport cert` says whose they are. It is read again when it changes. Empty: none count."),
-		setting("server.client_certificates", oneOf(certificatesOptional, certificatesRequired, string(clientcert.RFC9440), string(clientcert.Nginx), string(clientcert.Envoy)), certificatesOptional,
+		setting("server.client_certificates", oneOf(certificatesOptional, certificatesRequired, certificatesAny, string(clientcert.RFC9440), string(clientcert.Nginx), string(clientcert.Envoy)), certificatesOptional,
 			func(c *Config) *string { return &c.Server.Certificates },
-			"Whether clients of the listener need one; or, where a proxy among trusted_proxies terminates TLS, the header in which it hands the certificate on: that of RFC 9440, nginx (`ssl-client-cert`) or Envoy."),
+			"Whether clients of the listener need one, or may show any, also one that no CA has signed, which clients of OAuth may have registered (self_signed_tls_client_auth); or, where a proxy among trusted_proxies terminates TLS, the header in which it hands the certificate on: that of RFC 9440, nginx (`ssl-client-cert`) or Envoy."),
+		setting("server.certificate_url", urls, "", func(c *Config) *string { return &c.Server.CertificateURL },
+			"Second address of the server at which clients of OAuth show certificates, such as https://mtls.example.com; the metadata names it. The listener then asks for certificates there only, so that browsers that come to base_url are not asked for one. Empty: they are asked for at base_url."),
 		setting("server.insecure_http", booleans, false, func(c *Config) *bool { return &c.Server.InsecureHTTP },
 			"Serve plain http outside loopback although passwords, cookies and tokens can then be read on the way.").flag("--insecure-http"),
 		setting("server.trusted_proxies", networks, nil, func(c *Config) *[]netip.Prefix { return &c.Server.TrustedProxies },
@@ -135,10 +138,15 @@ func Settings() []Setting {
 			"Name of the service on pages. No password may be made of it. Empty: the host of base_url."),
 		setting("service.default_roles", names, nil, func(c *Config) *[]string { return &c.Service.DefaultRoles },
 			"Roles of a new member."),
-		setting("service.closed_registration", booleans, false, func(c *Config) *bool { return &c.Service.ClosedRegistration },
-			"Nobody can register: administrators create the accounts."),
-		setting("service.email_is_name", booleans, false, func(c *Config) *bool { return &c.Service.EmailIsName },
-			"People register with an address, which they prove before there is an account, and with no user name. Otherwise with a user name, and an address if they like."),
+		setting("service.registration", oneOf(byUsername, byEmail, closed), byUsername, func(c *Config) *string { return &c.Service.Registration },
+			"How people register: username, with a user name, and an address if they like; email, with an address alone, which they prove before there is an account; closed, not at all: administrators create the accounts."),
+		setting("service.help", helps, "", func(c *Config) *string { return &c.Service.Help },
+			"Where people find help: every page leads there. Empty: nowhere."),
+		setting("service.terms", webPages, "", func(c *Config) *string { return &c.Service.Terms },
+			"Your terms of use, which people are shown where they register. Empty: there are none."),
+
+		setting("clients.registration", booleans, false, func(c *Config) *bool { return &c.Clients.Registration },
+			"Programs may register themselves as clients (RFC 7591), each with a token that an administrator has made for that: `sallyport client token add`."),
 
 		setting("session.idle", durations(time.Minute, 0), 7*day, func(c *Config) *time.Duration { return &c.Session.Idle },
 			"A session that nobody used for so long ends."),
@@ -154,26 +162,14 @@ func Settings() []Setting {
 			"How long an access token lives. It can be revoked at any time all the same."),
 		setting("token.family_lifetime", durations(time.Minute, 0), 30*day, func(c *Config) *time.Duration { return &c.Token.FamilyLifetime },
 			"How long a sign-in can be continued by refresh tokens."),
-		setting("token.leeway", durations(time.Second, time.Hour), 30*time.Second, func(c *Config) *time.Duration { return &c.Token.Leeway },
-			"For so long the same refresh token can be used again, by a second tab or after a lost answer."),
 		setting("token.algorithm", algorithms, token.EdDSA, func(c *Config) *token.Alg { return &c.Token.Algorithm },
 			"What tokens are signed with, unless their audience is among the resources."),
 
-		setting("keys.active", durations(time.Hour, 0), 90*day, func(c *Config) *time.Duration { return &c.Keys.Active },
-			"How long a signing key signs."),
-		setting("keys.publish", durations(time.Hour, 0), 7*day, func(c *Config) *time.Duration { return &c.Keys.Publish },
-			"How long before that it is published, so that every verifier knows it."),
-		setting("keys.verify", durations(time.Hour, 0), 30*day, func(c *Config) *time.Duration { return &c.Keys.Verify },
-			"How long after that it still verifies."),
-
 		setting("password.minimum", numbers(password.MinWithFactor, password.MaxLength), password.MinAlone, func(c *Config) *int { return &c.Password.Minimum },
 			"Characters that a new password has at least."),
-		setting("password.memory", numbers(8, 256*1024), password.DefaultMemory, func(c *Config) *int { return &c.Password.Memory },
-			"Memory of one argon2id hash, in KiB. Raised costs apply at everybody's next sign-in."),
-		setting("password.time", numbers(1, 1000), password.DefaultTime, func(c *Config) *int { return &c.Password.Time },
-			"Passes of argon2id over the memory."),
-		setting("password.threads", numbers(1, 16), password.DefaultThreads, func(c *Config) *int { return &c.Password.Threads },
-			"Processors that one hash keeps busy."),
+		setting("password.cost", costs, password.Params{Memory: password.DefaultMemory, Time: password.DefaultTime, Threads: password.DefaultThreads},
+			func(c *Config) *password.Params { return &c.Password.Cost },
+			"Cost of one argon2id hash: memory in KiB, passes over it, processors that it keeps busy. Raised costs apply at everybody's next sign-in."),
 		setting("password.insecure_low_cost", booleans, false, func(c *Config) *bool { return &c.Password.InsecureLowCost },
 			"Accept costs below what is safe. For tests only."),
 		setting("password.keep_other_sessions", booleans, false, func(c *Config) *bool { return &c.Password.KeepOtherSessions },
@@ -190,6 +186,13 @@ func Settings() []Setting {
 		setting("passkeys.verification", oneOf("required", "preferred", "discouraged"), "preferred", func(c *Config) *string { return &c.Passkeys.Verification },
 			"Whether a device must make sure of its user, by a PIN or a fingerprint. One that did counts as two factors, one that did not as one."),
 
+		setting("factors.kinds", factorKinds, nil, func(c *Config) *[]otp.Kind { return &c.Factors.Kinds },
+			"What people can set up to show beside a password, besides passkeys: totp (an authenticator app), email, sms (codes in messages). Empty: all of them. Codes by sms need a gateway, sms.url."),
+		setting("factors.required", names, nil, func(c *Config) *[]string { return &c.Factors.Required },
+			"Roles whose holders must have a second factor; [\"*\"]: everybody. Who has none sets one up while signing in."),
+
+		themes(),
+
 		setting("mail.url", mailServers, "", func(c *Config) *string { return &c.Mail.URL },
 			"Mail server: smtp://user:password@host:587, where the connection must turn to TLS (except on loopback), or smtps:// for TLS from the first byte. Empty: mails wait; on loopback they are shown at /auth/dev/mail.").hidden(),
 		setting("mail.from", anyText, "", func(c *Config) *string { return &c.Mail.From },
@@ -199,12 +202,20 @@ func Settings() []Setting {
 		setting("sms.secret", anyText, "", func(c *Config) *string { return &c.SMS.Secret },
 			"What requests to a webhook are signed with: at least 16 characters.").hidden(),
 
+		setting("old_system.url", anyText, "", func(c *Config) *string { return &c.OldSystem.URL },
+			"Webhook, https, of the system that people come from: asked at a sign-in with a name that nobody has here, it says whether name and password are right there, and who that is. Empty: nobody is asked."),
+		setting("old_system.secret", anyText, "", func(c *Config) *string { return &c.OldSystem.Secret },
+			"What requests to that webhook are signed with: at least 16 characters.").hidden(),
+		setting("old_system.private_network", booleans, false, func(c *Config) *bool { return &c.OldSystem.PrivateNetwork },
+			"That webhook may be on a private network."),
+
 		family("roles", perms, func(c *Config) *map[string][]string { return &c.Roles },
 			"Permissions of a role that is created if there is none of that name; from then on it is changed by `sallyport role` or the API, not here."),
 		family("resources", anyAlgorithm, func(c *Config) *map[string]token.Alg { return &c.Resources },
 			"A service with signing keys of its own: the key is its audience, the value its algorithm."),
 
 		providers(),
+		forwarded(),
 
 		setting("log.level", levels, slog.LevelInfo, func(c *Config) *slog.Level { return &c.Log.Level },
 			"Least level of what is logged to standard error."),

@@ -38,6 +38,13 @@ func parse(data []byte) ([]entry, error) {
 			return nil, err
 		}
 	}
+	if tables, ok := whole[forwardTable].([]any); ok {
+		delete(whole, forwardTable)
+		var err error
+		if entries, err = flattenForward(entries, tables, at); err != nil {
+			return nil, err
+		}
+	}
 	entries = flatten(entries, "", whole, at, 1)
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.line - b.line })
 	return entries, nil
@@ -94,8 +101,8 @@ func lines(data []byte) map[string]int {
 		if e.Kind == unstable.Table || e.Kind == unstable.ArrayTable {
 			table = key
 		}
-		if e.Kind == unstable.ArrayTable && key == providerTable {
-			table = providerIndex(arrays[key])
+		if e.Kind == unstable.ArrayTable && (key == providerTable || key == forwardTable) {
+			table = tableIndex(key, arrays[key])
 			at[table], arrays[key] = line, arrays[key]+1
 		}
 	}

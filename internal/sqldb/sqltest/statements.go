@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/internal/sqldb"
 	"github.com/sallyport-auth/sallyport/limit"
+	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/revoke"
 	"github.com/sallyport-auth/sallyport/ssf"
 )
@@ -132,9 +133,11 @@ func everything(ctx context.Context, tx account.Tx) {
 
 	f := tx.Families
 	f.Create(ctx, token.Family{ID: "fam_1", Session: "ses_1", Subject: "usr_1", ExpiresAt: later})
+	f.ByID(ctx, "fam_1")
 	f.Rotate(ctx, token.Rotation{Family: "fam_1", Now: now})
 	f.Advance(ctx, "ses_1", p)
 	f.EndSession(ctx, "ses_1", "test", now)
+	f.EndGrant(ctx, "gnt_1", "test", now)
 	f.EndSubject(ctx, "usr_1", "ses_1", "test", now)
 
 	k := tx.APIKeys
@@ -216,6 +219,8 @@ func everything(ctx context.Context, tx account.Tx) {
 	b.RemoveAll(ctx, "usr_1")
 	b.Spend(ctx, []byte{1}, later)
 
+	provider(ctx, tx, now, later)
+
 	v := tx.Invitations
 	v.Create(ctx, org.Invitation{ID: "inv_1", TokenHash: []byte{1}, Org: "org_1", EmailNorm: "ann@example.org", CreatedAt: now, ExpiresAt: later})
 	v.ByHash(ctx, []byte{1})
@@ -262,6 +267,55 @@ func everything(ctx context.Context, tx account.Tx) {
 	st.Delete(ctx, "stm_1")
 	st.DeleteOf(ctx, "usr_1")
 	tx.Users.Delete(ctx, "usr_1")
+}
+
+// provider calls what other programs need.
+func provider(ctx context.Context, tx account.Tx, now, later time.Time) {
+	c := tx.Clients
+	c.Create(ctx, oauth.Client{ID: "app", IDTokenAlg: token.RS256, CreatedAt: now, UpdatedAt: now})
+	c.ByID(ctx, "app")
+	c.Update(ctx, oauth.Client{ID: "app"}, now)
+	c.List(ctx, "a", 10)
+	c.List(ctx, "", 0)
+	c.Algs(ctx)
+	c.Delete(ctx, "app")
+
+	r := tx.Resources
+	r.Put(ctx, oauth.Resource{URI: "https://api.example", Alg: token.ES256, CreatedAt: now, UpdatedAt: now}, time.Time{})
+	r.Put(ctx, oauth.Resource{URI: "https://api.example", UpdatedAt: now}, now)
+	r.ByURI(ctx, "https://api.example")
+	r.List(ctx, "a", 10)
+	r.List(ctx, "", 0)
+	r.Algs(ctx)
+	r.Delete(ctx, "https://api.example")
+
+	l := tx.Logos
+	l.Put(ctx, "app", []byte{1})
+	l.Of(ctx, "app")
+	l.Remove(ctx, "app")
+
+	g := tx.ClientGrants
+	g.Create(ctx, oauth.Grant{ID: "gnt_1", User: "usr_1", Client: "app", CodeHash: []byte{1}, ExpiresAt: later})
+	g.ByID(ctx, "gnt_1")
+	g.ByCode(ctx, []byte{1})
+	g.Redeem(ctx, "gnt_1", now)
+	g.Of(ctx, "usr_1")
+	g.End(ctx, "gnt_1")
+	g.EndAll(ctx, "usr_1", "")
+
+	k := tx.Consents
+	k.Put(ctx, oauth.Consent{User: "usr_1", Client: "app", CreatedAt: now, UpdatedAt: now})
+	k.Get(ctx, "usr_1", "app")
+	k.Of(ctx, "usr_1")
+	k.Remove(ctx, "usr_1", "app")
+
+	d := tx.DeviceCodes
+	d.Create(ctx, oauth.DeviceCode{ID: "dvc_1", Hash: []byte{1}, UserMAC: []byte{1}, State: oauth.Pending, ExpiresAt: later})
+	d.ByHash(ctx, []byte{1})
+	d.ByUserCode(ctx, []byte{1})
+	d.Polled(ctx, "dvc_1", now, oauth.DeviceInterval)
+	d.Decide(ctx, "dvc_1", oauth.Approved, "gnt_1")
+	d.Remove(ctx, "dvc_1")
 }
 
 // rules calls what rules need.

@@ -34,6 +34,7 @@ type Operation struct {
 	Answers []string // the statuses that are described, each as "200" or "409 username_taken"
 
 	Permission string // x-permission
+	Scope      string // x-scope
 
 	segments []string
 	raw      object
@@ -64,7 +65,8 @@ func Parse(data []byte) (*Document, error) {
 func (d *Document) operation(method, path string, raw object) *Operation {
 	id, _ := raw["operationId"].(string)
 	permission, _ := raw["x-permission"].(string)
-	o := &Operation{ID: id, Method: method, Path: path, Permission: permission, segments: strings.Split(path, "/"), raw: raw}
+	scope, _ := raw["x-scope"].(string)
+	o := &Operation{ID: id, Method: method, Path: path, Permission: permission, Scope: scope, segments: strings.Split(path, "/"), raw: raw}
 	for status, response := range member(raw, "responses") {
 		codes := d.codes(response.(object))
 		for _, code := range codes {

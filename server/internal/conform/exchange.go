@@ -61,7 +61,7 @@ func mediaType(h http.Header) string {
 func (d *Document) answer(response object, x *Exchange) error {
 	var errs []error
 	for name, h := range member(response, "headers") {
-		if h.(object)["required"] == true && x.AnswerHeader.Get(name) == "" {
+		if h.(object)["required"] == true && len(x.AnswerHeader.Values(name)) == 0 {
 			errs = append(errs, fmt.Errorf("answer without header %s", name))
 		}
 	}

@@ -14,6 +14,19 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("button.reveal
   input.form?.addEventListener("submit", () => show(false));
 }
 
+// How long a new password is, said while it is typed, once the typing rests.
+for (const said of document.querySelectorAll<HTMLElement>(".length")) {
+  const input = said.closest("form")!.querySelector<HTMLInputElement>("[autocomplete=new-password]")!;
+  let rests = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(rests);
+    rests = setTimeout(() => {
+      const typed = [...input.value].length;
+      said.textContent = typed === 0 ? "" : typed < input.minLength ? said.dataset.typed!.replace("{typed}", String(typed)) : said.dataset.enough!;
+    }, 400);
+  });
+}
+
 // <button class="copy" hidden data-copy="what" data-copied="Copied">Copy</button>
 for (const button of document.querySelectorAll<HTMLButtonElement>("button.copy")) {
   const label = button.textContent;

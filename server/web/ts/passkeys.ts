@@ -2,24 +2,23 @@
 // there are. It renames and deletes without JavaScript.
 import { ask, called, make, Refusal, supported } from "./lib/webauthn";
 
-const maker = document.querySelector<HTMLElement>(".passkey-maker");
+const maker = document.querySelector<HTMLFormElement>(".passkey-maker");
 const button = maker?.querySelector("button");
 const status = maker?.querySelector<HTMLElement>("[role=status]");
 
 async function create() {
-  const { options, path, done, cancelled, failed, taken, full, stepUp } = maker!.dataset;
+  const { options, again, cancelled, failed, taken, full } = maker!.dataset;
   status!.textContent = "";
   button!.disabled = true;
   try {
     const { public_key } = await ask(options!, {});
-    const credential = JSON.parse(await make(public_key as Record<string, unknown>));
-    await ask(path!, { credential });
-    location.assign(done!);
+    (maker!.elements.namedItem("credential") as HTMLInputElement).value = await make(public_key as Record<string, unknown>);
+    maker!.submit();
   } catch (error) {
     button!.disabled = false;
-    if (error instanceof Refusal && error.status === 401) return location.assign(stepUp!);
+    if (error instanceof Refusal && error.status === 401) return location.assign(again!);
     if (called(error, "NotAllowedError", "AbortError")) status!.textContent = cancelled!;
-    else if (called(error, "InvalidStateError") || error instanceof Refusal && error.code === "passkey_taken") status!.textContent = taken!;
+    else if (called(error, "InvalidStateError")) status!.textContent = taken!;
     else if (error instanceof Refusal && error.code === "too_many_passkeys") status!.textContent = full!;
     else status!.textContent = failed!;
   }
