@@ -341,7 +341,7 @@ func (s *Service) Client(ctx context.Context, id string) (c oauth.Client, err er
 	if !plainText(id) {
 		return c, oauth.ErrNotFound
 	}
-	err = s.Store.View(ctx, func(tx Tx) error { c, err = tx.Clients.ByID(ctx, id); return err })
+	err = Look(ctx, s.Store, func(tx Tx) error { c, err = tx.Clients.ByID(ctx, id); return err })
 	return c, err
 }
 

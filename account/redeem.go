@@ -337,8 +337,8 @@ func (s *Service) ClientToken(ctx context.Context, id string, ask Ask) (*Granted
 			return err
 		}
 		c.Rev, c.Opaque = head.Position.String(), client.Format == oauth.Opaque
-		st, err := standing(ctx, tx, id, "")
-		claim(c, st)
+		roles, err := tx.Roles.Assigned(ctx, id, "") // all that a program has
+		claim(c, authz.Standing{Roles: roles})
 		return err
 	})
 	if err != nil {

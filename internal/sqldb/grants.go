@@ -178,7 +178,7 @@ func (q *lookup) run(ctx context.Context, d *db, now time.Time, limit int) (foun
 		return nil, nil
 	}
 	to := q.into()
-	err = d.look(ctx, q.text(), q.args(now, limit), func(r scanner) error {
+	err = d.each(ctx, q.text(), q.args(now, limit), func(r scanner) error {
 		if err := r.Scan(to...); err != nil {
 			return err
 		}

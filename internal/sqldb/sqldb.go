@@ -17,32 +17,18 @@ import (
 	"github.com/sallyport-auth/sallyport/store"
 )
 
-// A Conn runs statements within one transaction. Arguments and results are
-// int64, string and []byte. It is used by one goroutine at a time, and the rows
-// of one query are closed before the next statement.
+// A Conn runs statements within one transaction. Arguments are int64, string and
+// []byte, and columns are scanned into these and into types that are made of them.
+// It is used by one goroutine at a time.
 type Conn interface {
 	// Exec returns how many rows the statement changed.
 	Exec(ctx context.Context, stmt string, args ...any) (int64, error)
-	Query(ctx context.Context, stmt string, args ...any) (Rows, error)
-}
-
-// Rows are the rows of a query.
-type Rows interface {
-	Next() bool
-	Scan(dest ...any) error
-	Err() error
-	Close() error
+	// Query calls f for every row, before it returns. f runs no statement.
+	Query(ctx context.Context, stmt string, args []any, f func(Row) error) error
 }
 
 // A Row is a row of a query.
 type Row interface{ Scan(dest ...any) error }
-
-// A Looker is a [Conn] that reads in a cheaper way, too.
-type Looker interface {
-	// Look calls f for every row of a query, before it returns. Rows are scanned into
-	// int64, string and []byte alone.
-	Look(ctx context.Context, stmt string, args []any, f func(Row) error) error
-}
 
 // NewTx returns the stores of all features, bound to the transaction of c.
 func NewTx(c Conn) account.Tx {
@@ -122,29 +108,7 @@ func (d *db) each(ctx context.Context, stmt string, args []any, f func(scanner) 
 	if checkText(args) != nil {
 		return nil
 	}
-	rows, err := d.conn.Query(ctx, stmt, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// look is like each for what scans into nothing but int64, string and []byte.
-func (d *db) look(ctx context.Context, stmt string, args []any, f func(scanner) error) error {
-	l, ok := d.conn.(Looker)
-	switch {
-	case !ok:
-		return d.each(ctx, stmt, args, f)
-	case checkText(args) != nil:
-		return nil
-	}
-	return l.Look(ctx, stmt, args, f)
+	return d.conn.Query(ctx, stmt, args, f)
 }
 
 // list returns what scan makes of every row, nil if there is none.

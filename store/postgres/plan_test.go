@@ -21,21 +21,16 @@ func TestNoStatementScansATable(t *testing.T) {
 			if _, err := c.Exec(t.Context(), "SET LOCAL enable_seqscan = off"); err != nil {
 				return err
 			}
-			rows, err := c.Query(t.Context(), "EXPLAIN "+s.Text, s.Args...)
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			for rows.Next() {
+			return c.Query(t.Context(), "EXPLAIN "+s.Text, s.Args, func(row sqldb.Row) error {
 				var line string
-				if err := rows.Scan(&line); err != nil {
+				if err := row.Scan(&line); err != nil {
 					return err
 				}
 				if strings.Contains(line, "Seq Scan") && !whole.MatchString(s.Text) {
 					t.Errorf("%s\nscans: %s", s.Text, line)
 				}
-			}
-			return rows.Err()
+				return nil
+			})
 		})
 		if err != nil {
 			t.Errorf("%s: %v", s.Text, err)

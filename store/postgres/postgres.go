@@ -61,7 +61,10 @@ type DB struct {
 	active sync.WaitGroup // transactions
 }
 
-var _ account.Store = (*DB)(nil)
+var (
+	_ account.Store  = (*DB)(nil)
+	_ account.Looker = (*DB)(nil)
+)
 
 // Open connects.
 func (c Config) Open(ctx context.Context) (*DB, error) {
@@ -109,11 +112,12 @@ func connect(ctx context.Context, c Config) (*DB, error) {
 
 // tune refuses a database that cannot hold every text, and makes a commit wait
 // for the disk even where the server's default is not to. A stricter setting,
-// such as waiting for a standby, stays.
+// such as waiting for a standby, stays. What writes says so when it begins: see Look.
 func tune(ctx context.Context, conn *pgx.Conn) error {
 	var encoding string
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_encoding'),
-		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`).Scan(&encoding, nil)
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END,
+		set_config('default_transaction_read_only', 'on', false)`).Scan(&encoding, nil, nil)
 	if err == nil && encoding != "UTF8" {
 		err = fmt.Errorf("%w: its encoding is %s and must be UTF8", store.ErrForeign, encoding)
 	}
@@ -137,6 +141,12 @@ func (e lineError) Unwrap() error { return e.error }
 func (db *DB) View(ctx context.Context, f func(account.Tx) error) error {
 	_, err := db.transact(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
 	return err
+}
+
+// Look implements [account.Looker]: it saves the round trip of a COMMIT.
+func (db *DB) Look(ctx context.Context, f func(account.Tx) error) error {
+	t := &tx{alone: true, deadline: time.Now().Add(timeout)}
+	return db.with(ctx, t, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
 }
 
 // Update runs f in a transaction, and again if PostgreSQL asks for it: after a

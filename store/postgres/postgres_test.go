@@ -40,15 +40,7 @@ func raw(t *testing.T, dsn string, statements ...string) {
 func ask[T any](t *testing.T, db *postgres.DB, query string) (v T) {
 	t.Helper()
 	err := db.Transact(t.Context(), func(c sqldb.Conn) error {
-		rows, err := c.Query(t.Context(), query)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		if !rows.Next() {
-			return errors.Join(errors.New("no row"), rows.Err())
-		}
-		return rows.Scan(&v)
+		return c.Query(t.Context(), query, nil, func(row sqldb.Row) error { return row.Scan(&v) })
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)

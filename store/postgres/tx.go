@@ -78,7 +78,8 @@ func (db *DB) enter() bool {
 // one round trip.
 type tx struct {
 	conn     *pgx.Conn
-	begin    string // "" = sent
+	alone    bool   // each statement, which reads, is a transaction of its own
+	begin    string // "" = sent, or none
 	deadline time.Time
 	over     atomic.Bool
 	retry    bool // a statement failed and may succeed in another transaction
@@ -100,7 +101,7 @@ func (t *tx) run(ctx context.Context, f func(sqldb.Conn) error) (err error) {
 }
 
 func (t *tx) commit(ctx context.Context) error {
-	if t.begin != "" {
+	if t.alone || t.begin != "" {
 		return nil
 	}
 	ctx, cancel := t.bounded(ctx)
@@ -118,7 +119,7 @@ func (t *tx) commit(ctx context.Context) error {
 // rollback leaves a connection on which it fails to the pool, which throws it
 // away: it is not idle.
 func (t *tx) rollback(ctx context.Context) {
-	if t.begin != "" || t.conn.IsClosed() {
+	if t.alone || t.begin != "" || t.conn.IsClosed() {
 		return
 	}
 	ctx, cancel := t.bounded(ctx)
@@ -215,42 +216,36 @@ func (t *tx) open(ctx context.Context, stmt string, args []any) (pgx.BatchResult
 }
 
 // Query implements sqldb.Conn.
-func (t *tx) Query(ctx context.Context, stmt string, args ...any) (sqldb.Rows, error) {
+func (t *tx) Query(ctx context.Context, stmt string, args []any, f func(sqldb.Row) error) error {
 	if err := t.check(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	patient, cancel := t.patient(ctx)
-	r := &rows{tx: t, ctx: ctx, cancel: cancel}
-	var err error
+	defer cancel()
 	if t.begin == "" {
-		r.Rows, err = t.conn.Query(patient, stmt, args...)
-	} else if r.results, err = t.open(patient, stmt, args); err == nil {
-		r.Rows, err = r.results.Query()
+		rows, err := t.conn.Query(patient, stmt, args...)
+		return t.note(ctx, each(rows, err, f))
 	}
+	results, err := t.open(patient, stmt, args)
 	if err != nil {
-		r.Close()
-		return nil, t.note(ctx, err)
+		return t.note(ctx, err)
 	}
-	return r, nil
+	rows, err := results.Query()
+	err = each(rows, err, f)
+	results.Close() // its error is that of the rows
+	return t.note(ctx, err)
 }
 
-type rows struct {
-	pgx.Rows
-	tx      *tx
-	ctx     context.Context  // of the query
-	results pgx.BatchResults // nil unless BEGIN went before
-	cancel  context.CancelFunc
-}
-
-func (r *rows) Err() error { return r.tx.note(r.ctx, r.Rows.Err()) }
-
-func (r *rows) Close() error {
-	if r.Rows != nil {
-		r.Rows.Close()
+// each calls f for every row, and closes rows.
+func each(rows pgx.Rows, err error, f func(sqldb.Row) error) error {
+	if err != nil {
+		return err
 	}
-	if r.results != nil {
-		r.results.Close() // its error is that of the rows
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
 	}
-	r.cancel()
-	return nil
+	return rows.Err()
 }

@@ -65,22 +65,14 @@ func bareGrant(b *testing.B, db *sqlite.DB, n int) {
 	for i := 0; b.Loop(); i++ {
 		found := 0
 		err := db.Reading(ctx, func(c sqldb.Conn) error {
-			rows, err := c.Query(ctx, `SELECT permission, expires_at FROM sallyport_grants
+			return c.Query(ctx, `SELECT permission, expires_at FROM sallyport_grants
 				WHERE resource_type = $1 AND resource_id = $2 AND subject_type = $3 AND subject_id = $4 AND permission = $5`,
-				"Post", posts[i%4096], "subject", users[i%4096], "post:edit")
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			for rows.Next() {
-				var permission string
-				var expires int64
-				if err := rows.Scan(&permission, &expires); err != nil {
-					return err
-				}
-				found++
-			}
-			return rows.Err()
+				[]any{"Post", posts[i%4096], "subject", users[i%4096], "post:edit"}, func(row sqldb.Row) error {
+					var permission string
+					var expires int64
+					found++
+					return row.Scan(&permission, &expires)
+				})
 		})
 		if err != nil || found != 1 {
 			b.Fatal(found, err)

@@ -52,8 +52,18 @@ func (p plain) Exec(ctx context.Context, stmt string, args ...any) (int64, error
 	return result.RowsAffected()
 }
 
-func (p plain) Query(ctx context.Context, stmt string, args ...any) (sqldb.Rows, error) {
-	return p.QueryContext(ctx, stmt, args...)
+func (p plain) Query(ctx context.Context, stmt string, args []any, f func(sqldb.Row) error) error {
+	rows, err := p.QueryContext(ctx, stmt, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func BenchmarkRevoke(b *testing.B) {

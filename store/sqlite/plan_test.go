@@ -37,20 +37,13 @@ func TestNoStatementScansATable(t *testing.T) {
 func plan(t *testing.T, transact sqltest.Transact, s sqltest.Statement) (lines []string) {
 	t.Helper()
 	err := transact(t.Context(), func(c sqldb.Conn) error {
-		rows, err := c.Query(t.Context(), "EXPLAIN QUERY PLAN "+s.Text, s.Args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
+		return c.Query(t.Context(), "EXPLAIN QUERY PLAN "+s.Text, s.Args, func(row sqldb.Row) error {
 			var id, parent, unused int64
 			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				return err
-			}
+			err := row.Scan(&id, &parent, &unused, &detail)
 			lines = append(lines, detail)
-		}
-		return rows.Err()
+			return err
+		})
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", s.Text, err)

@@ -33,19 +33,11 @@ func (v *view) Exec(ctx context.Context, text string, args ...any) (int64, error
 }
 
 // Query implements sqldb.Conn.
-func (v *view) Query(ctx context.Context, text string, args ...any) (sqldb.Rows, error) {
-	if err := v.check(ctx); err != nil {
-		return nil, err
-	}
-	return v.conn.Query(ctx, text, args...)
-}
-
-// Look implements sqldb.Looker.
-func (v *view) Look(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
+func (v *view) Query(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
 	if err := v.check(ctx); err != nil {
 		return err
 	}
-	return v.conn.Look(ctx, text, args, f)
+	return v.conn.Query(ctx, text, args, f)
 }
 
 // A turn is the writer while one caller has it.
@@ -85,21 +77,11 @@ func (t *turn) Exec(ctx context.Context, text string, args ...any) (int64, error
 }
 
 // Query implements sqldb.Conn.
-func (t *turn) Query(ctx context.Context, text string, args ...any) (sqldb.Rows, error) {
-	if err := t.check(ctx); err != nil {
-		return nil, err
-	}
-	r, err := t.w.conn.Query(ctx, text, args...)
-	t.note(err)
-	return r, err
-}
-
-// Look implements sqldb.Looker.
-func (t *turn) Look(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
+func (t *turn) Query(ctx context.Context, text string, args []any, f func(sqldb.Row) error) error {
 	if err := t.check(ctx); err != nil {
 		return err
 	}
-	err := t.w.conn.Look(ctx, text, args, f)
+	err := t.w.conn.Query(ctx, text, args, f)
 	t.note(err)
 	return err
 }
@@ -122,7 +104,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	if err := tx.turn.check(ctx); err != nil {
 		return nil, err
 	}
-	r, err := tx.turn.w.conn.exec(ctx, query, args)
+	r, err := tx.turn.w.conn.sql.ExecContext(context.WithoutCancel(ctx), query, args...)
 	tx.turn.note(err)
 	return r, err
 }

@@ -186,7 +186,7 @@ func (w *writer) begin(ctx context.Context) error {
 }
 
 func (w *writer) stmt(text string) error {
-	_, err := w.conn.exec(context.Background(), text, nil)
+	_, err := w.conn.Exec(context.Background(), text)
 	return err
 }
 

@@ -7,6 +7,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -111,6 +112,13 @@ func (c *check) view(f func(account.Tx) error) {
 	if err := c.View(c.Context(), f); err != nil {
 		c.Fatalf("View: %v", err)
 	}
+}
+
+// reading is View or Look.
+type reading func(context.Context, func(account.Tx) error) error
+
+func (c *check) look(ctx context.Context, f func(account.Tx) error) error {
+	return account.Look(ctx, c.Store, f)
 }
 
 // get returns what f finds in a View.

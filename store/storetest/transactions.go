@@ -51,25 +51,29 @@ var transactions = []promise{
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "bob") })
 	}},
 
-	{"an error from f in a View is returned unchanged", func(c *check) {
+	{"an error from f in a View or a Look is returned unchanged", func(c *check) {
 		refusal := errors.New("refused")
-		if err := c.View(c.Context(), func(account.Tx) error { return refusal }); err != refusal {
-			c.Errorf("View returned %v, want the very error that f returned", err)
+		for _, read := range []reading{c.View, c.look} {
+			if err := read(c.Context(), func(account.Tx) error { return refusal }); err != refusal {
+				c.Errorf("it returned %v, want the very error that f returned", err)
+			}
 		}
 	}},
 
-	{"a write in a View fails and changes nothing", func(c *check) {
+	{"a write in a View or a Look fails and changes nothing", func(c *check) {
 		c.update(func(tx account.Tx) error { return c.everything(c.Context(), tx, "ann") })
 		before := c.census("ann")
-		for _, w := range writes {
-			var err error
-			// Whether the View that swallowed the error succeeds is the database's affair.
-			_ = c.View(c.Context(), func(tx account.Tx) error {
-				err = w.write(c, tx, "new")
-				return nil
-			})
-			if err == nil {
-				c.Errorf("%s: no error", w.field)
+		for _, read := range []reading{c.View, c.look} {
+			for _, w := range writes {
+				var err error
+				// Whether the View that swallowed the error succeeds is the database's affair.
+				_ = read(c.Context(), func(tx account.Tx) error {
+					err = w.write(c, tx, "new")
+					return nil
+				})
+				if err == nil {
+					c.Errorf("%s: no error", w.field)
+				}
 			}
 		}
 		same(c, "the store after refused writes", c.census("ann"), before)
@@ -94,7 +98,7 @@ var transactions = []promise{
 		}), bob)
 	}},
 
-	{"a View sees nothing of an Update that is under way, and does not wait for it", func(c *check) {
+	{"a View or a Look sees nothing of an Update that is under way, and does not wait for it", func(c *check) {
 		c.user("ann")
 		c.update(func(tx account.Tx) error {
 			if err := tx.Users.Create(c.Context(), c.newUser("bob")); err != nil {
@@ -103,13 +107,14 @@ var transactions = []promise{
 			if err := tx.Users.SetStatus(c.Context(), "usr_ann", account.Disabled, c.now); err != nil {
 				return err
 			}
-			return c.View(c.Context(), func(other account.Tx) error {
+			before := func(other account.Tx) error {
 				all, err := other.Users.List(c.Context(), account.UserFilter{})
 				if err == nil && (len(all) != 1 || all[0].Status != account.Active) {
 					err = fmt.Errorf("uncommitted changes are visible: %+v", all)
 				}
 				return err
-			})
+			}
+			return errors.Join(c.View(c.Context(), before), c.look(c.Context(), before))
 		})
 	}},
 

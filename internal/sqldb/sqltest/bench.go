@@ -157,16 +157,13 @@ func (r *rows) insert(ctx context.Context, c sqldb.Conn, family, user string) ([
 func (r *rows) rotate(ctx context.Context, c sqldb.Conn, hash []byte) ([]byte, error) {
 	var id, family, user string
 	var expires, used int64
-	rows, err := c.Query(ctx, `SELECT id, family_id, user_id, expires_at, used_at FROM refresh_tokens WHERE token_hash = $1`, hash)
+	err := c.Query(ctx, `SELECT id, family_id, user_id, expires_at, used_at FROM refresh_tokens WHERE token_hash = $1`, []any{hash},
+		func(row sqldb.Row) error { return row.Scan(&id, &family, &user, &expires, &used) })
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return nil, errors.Join(errors.New("no such token"), rows.Err())
-	}
-	if err := errors.Join(rows.Scan(&id, &family, &user, &expires, &used), rows.Close()); err != nil {
-		return nil, err
+	if id == "" {
+		return nil, errors.New("no such token")
 	}
 	now := time.Now().UnixMilli()
 	n, err := c.Exec(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE id = $1 AND used_at = 0`, id, now)

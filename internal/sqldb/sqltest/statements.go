@@ -83,9 +83,9 @@ func (r *recorder) Exec(ctx context.Context, stmt string, args ...any) (int64, e
 	return r.Conn.Exec(ctx, stmt, args...)
 }
 
-func (r *recorder) Query(ctx context.Context, stmt string, args ...any) (sqldb.Rows, error) {
+func (r *recorder) Query(ctx context.Context, stmt string, args []any, f func(sqldb.Row) error) error {
 	r.note(stmt, args)
-	return r.Conn.Query(ctx, stmt, args...)
+	return r.Conn.Query(ctx, stmt, args, f)
 }
 
 // everything calls each method, so that each of its statements runs. Answers such
