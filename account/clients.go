@@ -106,12 +106,14 @@ func (s *Service) SetClient(ctx context.Context, in ClientRegistration, unless f
 	if err := in.check(); err != nil {
 		return c, err
 	}
-	before, err := s.Client(ctx, in.ID)
-	if err == nil {
-		err = s.ofSector(ctx, &in.Client, &before)
-	}
-	if err != nil {
-		return c, err
+	if in.SectorURI != "" { // read before the transaction, which would wait for it
+		before, err := s.Client(ctx, in.ID)
+		if err == nil {
+			err = s.ofSector(ctx, &in.Client, &before)
+		}
+		if err != nil {
+			return c, err
+		}
 	}
 	err = s.clientChange(ctx, "client.set", in.ID, now, o, func(tx Tx) ([]revoke.Entry, error) {
 		was, err := clientOf(ctx, tx, in.ID, o)

@@ -1,6 +1,11 @@
 package oauth_test
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,4 +43,34 @@ func TestPseudonyms(t *testing.T) {
 	if got := one.Subject(&oauth.Client{}, "ann") + one.Session(at("https://a.example/"), ""); got != "ann" {
 		t.Errorf("who is public is called %q", got)
 	}
+}
+
+// told answers every request with that.
+type told string
+
+func (body told) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(body)))}, nil
+}
+
+// Whatever stands at the address of a sector, only a list that has every redirect in it is taken.
+func FuzzSector(f *testing.F) {
+	for _, s := range []string{`["https://a.example/cb","https://b.example/cb"]`, `["https://a.example/cb"]`, `{"0":"https://a.example/cb"}`, `null`, `[]`, `[null]`, `["a"] x`, ``,
+		`["https://a.example/cb",1]`, "\xff", strings.Repeat("[", 10001)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		c := oauth.Client{SectorURI: "https://sector.example/list", Redirects: []string{"https://a.example/cb", "https://b.example/cb"}}
+		err := (&oauth.Sectors{Transport: told(body)}).Check(t.Context(), &c)
+		var list []any
+		if json.Unmarshal([]byte(body), &list) != nil {
+			list = nil
+		}
+		both := slices.Contains(list, any(c.Redirects[0])) && slices.Contains(list, any(c.Redirects[1]))
+		if err == nil && !both {
+			t.Fatalf("%q is taken", body)
+		}
+		if e, ok := errors.AsType[*oauth.FieldError](err); err != nil && (!ok || e.Field != "sector_identifier_uri") {
+			t.Fatalf("%q: %v", body, err)
+		}
+	})
 }

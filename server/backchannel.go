@@ -12,7 +12,7 @@ func (s *Server) notifier() *backchannel.Notifier {
 	c := &s.config
 	return backchannel.New(backchannel.Config{
 		Store: c.Store, Sealer: s.sealer, Issuer: c.issuer(), Sign: s.Keyring.Keys().Sign, Pseudonyms: s.Accounts.Pseudonyms,
-		Local: loopback(c.base().Hostname()), Transport: c.outgoing, Every: c.poll, Log: c.Log,
+		Transport: c.sending(), Every: c.poll, Log: c.Log,
 	})
 }
 

@@ -151,7 +151,7 @@ type Config struct {
 	Log          *slog.Logger // nil = slog.Default()
 
 	poll     time.Duration     // between polls of the log; set by tests only
-	outgoing http.RoundTripper // of pushed events and logout tokens; set by tests only
+	outgoing http.RoundTripper // see sending; set by tests only
 	lease    time.Duration     // of event streams; set by tests only
 }
 
@@ -297,6 +297,18 @@ func (c *Config) checkURL() error {
 		return fmt.Errorf("BaseURL %q is plain http outside loopback: passwords and cookies could be read on the way; use https, or say InsecureHTTP", c.BaseURL)
 	}
 	return nil
+}
+
+// local reports whether the installation is on loopback, for trying it out.
+func (c *Config) local() bool { return loopback(c.base().Hostname()) }
+
+// sending is the transport to the addresses that clients and receivers name: nil, which
+// leads to the public internet only, unless the installation is local.
+func (c *Config) sending() http.RoundTripper {
+	if c.outgoing == nil && c.local() {
+		return outbound.Transport(false)
+	}
+	return c.outgoing
 }
 
 func loopback(host string) bool {

@@ -47,7 +47,7 @@ func (s *Server) messages(ctx context.Context, pages *web.Pages) ([]*outbox.Send
 // this machine only.
 func (c *Config) showsMessages() bool {
 	mail, sms := c.carried()
-	return loopback(c.base().Hostname()) && !(mail && sms)
+	return c.local() && !(mail && sms)
 }
 
 // devMail mounts the page of messages where it may be.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 
 	"github.com/sallyport-auth/sallyport/account"
-	"github.com/sallyport-auth/sallyport/internal/outbound"
 	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/oauth"
 )
@@ -92,9 +91,5 @@ func (s *Server) veil(ctx context.Context) error {
 		return fmt.Errorf("opening the key of pseudonyms: %w", err)
 	}
 	s.Accounts.Pseudonyms = &oauth.Pseudonyms{Key: key}
-	s.Accounts.Sectors.Transport = s.config.outgoing
-	if s.Accounts.Sectors.Transport == nil && loopback(s.config.base().Hostname()) {
-		s.Accounts.Sectors.Transport = outbound.Transport(false)
-	}
 	return nil
 }

@@ -101,6 +101,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Accounts = c.accounts(sealer, s.follower, s.Keyring)
+	s.Accounts.Sectors.Transport = c.sending()
 	for _, step := range []func(context.Context) error{s.veil, s.prepare, s.tell, s.guard, s.mount} {
 		if err := step(ctx); err != nil {
 			s.follower.Close()

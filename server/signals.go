@@ -15,7 +15,7 @@ func (s *Server) transmitter() *transmitter.Transmitter {
 	c := &s.config
 	return transmitter.New(transmitter.Config{
 		Store: c.Store, Sealer: s.sealer, Issuer: c.issuer(), Sign: s.signEvent, Entitled: s.receives,
-		Local: loopback(c.base().Hostname()), Transport: c.outgoing, Every: c.poll, Lease: c.lease, Log: c.Log,
+		Local: c.local(), Transport: c.sending(), Every: c.poll, Lease: c.lease, Log: c.Log,
 	})
 }
 

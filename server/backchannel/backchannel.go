@@ -59,9 +59,7 @@ type Config struct {
 	// Pseudonyms are what clients with pairwise subjects know people by.
 	Pseudonyms *oauth.Pseudonyms
 
-	// Local is an installation on loopback: there, clients may be at private addresses.
-	Local bool
-	// Transport to clients; nil = one that goes where Local says.
+	// Transport to clients; nil = to those on the public internet only.
 	Transport http.RoundTripper
 
 	Every time.Duration // between looks for what is due; zero = 1 s
@@ -74,9 +72,9 @@ func (c *Config) log() *slog.Logger    { return cmp.Or(c.Log, slog.Default()) }
 // New returns a Notifier that delivers nothing before Run.
 func New(c Config) *Notifier {
 	if c.Transport == nil {
-		tr := outbound.Transport(!c.Local)
-		tr.MaxIdleConns = maxClients
-		c.Transport = tr
+		guarded := outbound.Transport(true)
+		guarded.MaxIdleConns = maxClients
+		c.Transport = guarded
 	}
 	n := &Notifier{c: c, tired: map[string]rest{}}
 	n.lanes = lanes.New(lanes.Config{Every: c.every(), Most: maxClients, Due: n.due, Serve: n.serve, Failed: n.failed})

@@ -52,10 +52,10 @@ type Config struct {
 	// Entitled reports whether the subject may have streams at this moment.
 	Entitled func(ctx context.Context, owner string) (bool, error)
 
-	// Local is an installation on loopback: there, tokens may be pushed to private
-	// addresses, and by plain http to loopback.
+	// Local is an installation on loopback: there, tokens may be pushed by plain http to
+	// loopback.
 	Local bool
-	// Transport of pushes; nil = one that goes where Local says.
+	// Transport of pushes; nil = to the public internet only.
 	Transport http.RoundTripper
 
 	Every time.Duration // between looks for what is due; zero = 1 s
@@ -70,9 +70,9 @@ func (c *Config) log() *slog.Logger    { return cmp.Or(c.Log, slog.Default()) }
 // New returns a Transmitter that delivers nothing before Run.
 func New(c Config) *Transmitter {
 	if c.Transport == nil {
-		tr := outbound.Transport(!c.Local)
-		tr.MaxIdleConns = maxPushing
-		c.Transport = tr
+		guarded := outbound.Transport(true)
+		guarded.MaxIdleConns = maxPushing
+		c.Transport = guarded
 	}
 	t := &Transmitter{c: c, node: secret.NewID("nod"), moved: make(chan struct{}), waiting: map[string]bool{}}
 	t.lanes = lanes.New(lanes.Config{Every: c.every(), Most: maxPushing, Due: t.due, Serve: t.push, Failed: t.failed})

@@ -183,20 +183,21 @@ func withFile(ctx context.Context, path string, create bool, f func(*file, conte
 	return nil, errors.Join(sentence(file.path, err), file.Close())
 }
 
-// busy reports whether another process holds what is needed.
-func busy(err error) bool {
-	e, ok := errors.AsType[*sqlite3.Error](err)
-	return ok && e.Code()&0xff == sqlite3lib.SQLITE_BUSY
+// code is what SQLite says, 0 if it is not SQLite that says something.
+func code(err error) int {
+	if e, ok := errors.AsType[*sqlite3.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
 }
+
+// busy reports whether another process holds what is needed.
+func busy(err error) bool { return code(err) == sqlite3lib.SQLITE_BUSY }
 
 // sentence says which database an error is about and, for the usual accidents,
 // what is wrong with it.
 func sentence(path string, err error) error {
-	var e *sqlite3.Error
-	if !errors.As(err, &e) {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	switch e.Code() & 0xff {
+	switch code(err) {
 	case sqlite3lib.SQLITE_NOTADB:
 		return fmt.Errorf("%s: %w: it is no SQLite file, or is encrypted", path, store.ErrForeign)
 	case sqlite3lib.SQLITE_CORRUPT:
