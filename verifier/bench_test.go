@@ -14,8 +14,8 @@ import (
 
 // BenchmarkRevokeToRefusal measures how long after a sign-out was sent to the issuer
 // another process refuses its token: three real processes, the issuer with its durable
-// SQLite database, a service, and who measures, which asks the service without a
-// pause.
+// SQLite database, a service, and who measures, which asks the service thousands of
+// times a second.
 func BenchmarkRevokeToRefusal(b *testing.B) {
 	program := process.Build(b, "../cmd/sallyport")
 	data := filepath.Join(b.TempDir(), "data")

@@ -35,9 +35,9 @@ type writer struct {
 	file       *file
 	conn       *conn
 	batch      *batch
-	company    bool      // the last transaction had several callers
-	since      time.Time // since when it has written without a pause
-	ended      time.Time // when the last transaction was over
+	company    bool          // the last transaction had several callers
+	since      time.Time     // when it was last looked how busy it is
+	worked     time.Duration // in transactions since then
 	committing bool
 	lost       bool  // the database has undone the whole transaction
 	cause      error // of that
@@ -154,8 +154,8 @@ func (w *writer) run(ctx context.Context, f func(*turn) error) (*batch, error) {
 
 // How several processes share a file. SQLite has no queue for them: who waits looks now
 // and then whether it is free, and between two transactions of a busy process there is a
-// gap of microseconds, in which nobody looks. So such a process rests now and then, for
-// longer than the others take to look.
+// gap of microseconds, in which nobody looks. So a process that writes most of the time
+// rests now and then, for longer than the others take to look.
 const (
 	work     = 200 * time.Millisecond
 	rest     = 5 * time.Millisecond
@@ -179,9 +179,6 @@ func (w *writer) begin(ctx context.Context) error {
 		return sentence(w.file.path, err)
 	}
 	w.batch = &batch{begun: time.Now(), done: make(chan struct{})}
-	if w.batch.begun.Sub(w.ended) > rest {
-		w.since = w.batch.begun
-	}
 	return nil
 }
 
@@ -244,20 +241,24 @@ func (w *writer) pass() {
 		if w.batch.open() && (w.give() || w.linger() && w.give()) {
 			return
 		}
+		begun := w.batch.begun
 		w.finish()
-		w.restIfLong()
+		w.restIfBusy(time.Since(begun))
 	}
 	w.giveOrRest()
 }
 
-// restIfLong lets other processes write.
-func (w *writer) restIfLong() {
-	w.ended = time.Now()
-	if w.ended.Sub(w.since) > work {
-		time.Sleep(rest)
-		w.since = time.Now()
-		w.ended = w.since
+// restIfBusy lets other processes write, after a transaction that took so long.
+func (w *writer) restIfBusy(took time.Duration) {
+	w.worked += took
+	all := time.Since(w.since)
+	if all < work {
+		return
 	}
+	if w.worked > all*3/4 {
+		time.Sleep(rest)
+	}
+	w.since, w.worked = time.Now(), 0
 }
 
 // linger lets those run who have just returned from the last transaction, if it
