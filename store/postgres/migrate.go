@@ -40,7 +40,7 @@ func withDB(ctx context.Context, dsn string, f func(*DB, context.Context) ([]sto
 }
 
 func (db *DB) check(ctx context.Context) (state []store.Migration, err error) {
-	_, err = db.transact(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, func(c sqldb.Conn) error {
+	_, err = db.transact(ctx, readOnly, func(c sqldb.Conn) error {
 		state, err = sqldb.Check(ctx, c, dialect)
 		return err
 	})

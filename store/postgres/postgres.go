@@ -112,12 +112,11 @@ func connect(ctx context.Context, c Config) (*DB, error) {
 
 // tune refuses a database that cannot hold every text, and makes a commit wait
 // for the disk even where the server's default is not to. A stricter setting,
-// such as waiting for a standby, stays. What writes says so when it begins: see Look.
+// such as waiting for a standby, stays.
 func tune(ctx context.Context, conn *pgx.Conn) error {
 	var encoding string
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_encoding'),
-		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END,
-		set_config('default_transaction_read_only', 'on', false)`).Scan(&encoding, nil, nil)
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`).Scan(&encoding, nil)
 	if err == nil && encoding != "UTF8" {
 		err = fmt.Errorf("%w: its encoding is %s and must be UTF8", store.ErrForeign, encoding)
 	}
@@ -137,15 +136,17 @@ type lineError struct{ error }
 func (e lineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 func (e lineError) Unwrap() error { return e.error }
 
+const readOnly = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+
 // View runs f in a transaction that reads one state of the database.
 func (db *DB) View(ctx context.Context, f func(account.Tx) error) error {
-	_, err := db.transact(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
+	_, err := db.transact(ctx, readOnly, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
 	return err
 }
 
-// Look implements [account.Looker]: it saves the round trip of a COMMIT.
+// Look implements [account.Looker]: it saves a round trip.
 func (db *DB) Look(ctx context.Context, f func(account.Tx) error) error {
-	t := &tx{alone: true, deadline: time.Now().Add(timeout)}
+	t := &tx{begin: readOnly, alone: true, deadline: time.Now().Add(timeout)}
 	return db.with(ctx, t, func(c sqldb.Conn) error { return f(sqldb.NewTx(c)) })
 }
 

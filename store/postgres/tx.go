@@ -78,8 +78,8 @@ func (db *DB) enter() bool {
 // one round trip.
 type tx struct {
 	conn     *pgx.Conn
-	alone    bool   // each statement, which reads, is a transaction of its own
-	begin    string // "" = sent, or none
+	begin    string // "" = sent
+	alone    bool   // each statement is a transaction of its own, in one round trip
 	deadline time.Time
 	over     atomic.Bool
 	retry    bool // a statement failed and may succeed in another transaction
@@ -101,7 +101,7 @@ func (t *tx) run(ctx context.Context, f func(sqldb.Conn) error) (err error) {
 }
 
 func (t *tx) commit(ctx context.Context) error {
-	if t.alone || t.begin != "" {
+	if t.begin != "" {
 		return nil
 	}
 	ctx, cancel := t.bounded(ctx)
@@ -119,7 +119,7 @@ func (t *tx) commit(ctx context.Context) error {
 // rollback leaves a connection on which it fails to the pool, which throws it
 // away: it is not idle.
 func (t *tx) rollback(ctx context.Context) {
-	if t.alone || t.begin != "" || t.conn.IsClosed() {
+	if t.conn.IsClosed() || t.conn.PgConn().TxStatus() == 'I' {
 		return
 	}
 	ctx, cancel := t.bounded(ctx)
@@ -201,12 +201,17 @@ func (t *tx) first(ctx context.Context, stmt string, args []any) (int64, error) 
 	return tag.RowsAffected(), err
 }
 
-// open sends BEGIN and a statement, and reads the answer to the former.
+// open sends BEGIN and a statement, and COMMIT if that is all, and reads the answer to
+// the first.
 func (t *tx) open(ctx context.Context, stmt string, args []any) (pgx.BatchResults, error) {
 	var b pgx.Batch
 	b.Queue(t.begin)
 	b.Queue(stmt, args...)
-	t.begin = ""
+	if t.alone {
+		b.Queue(`COMMIT`)
+	} else {
+		t.begin = ""
+	}
 	results := t.conn.SendBatch(ctx, &b)
 	if _, err := results.Exec(); err != nil {
 		results.Close() // its error only repeats err
@@ -230,10 +235,9 @@ func (t *tx) Query(ctx context.Context, stmt string, args []any, f func(sqldb.Ro
 	if err != nil {
 		return t.note(ctx, err)
 	}
+	defer results.Close() // its error is that of the rows
 	rows, err := results.Query()
-	err = each(rows, err, f)
-	results.Close() // its error is that of the rows
-	return t.note(ctx, err)
+	return t.note(ctx, each(rows, err, f))
 }
 
 // each calls f for every row, and closes rows.
