@@ -79,7 +79,9 @@ type Metadata struct {
 	Backchannel     string          `json:"backchannel_logout_uri,omitempty"`
 	BackchannelSID  bool            `json:"backchannel_logout_session_required,omitempty"`
 	DPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
+	MTLS            bool            `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	PushOnly        bool            `json:"require_pushed_authorization_requests,omitempty"`
+	SignedOnly      bool            `json:"require_signed_request_object,omitempty"`
 
 	Statement string `json:"software_statement,omitempty"`
 
@@ -92,7 +94,7 @@ type Metadata struct {
 var unsupported = []string{
 	"id_token_encrypted_response_alg", "id_token_encrypted_response_enc", "userinfo_signed_response_alg", "userinfo_encrypted_response_alg",
 	"userinfo_encrypted_response_enc", "authorization_signed_response_alg", "authorization_encrypted_response_alg", "introspection_signed_response_alg",
-	"tls_client_certificate_bound_access_tokens", "require_signed_request_object", "frontchannel_logout_uri",
+	"frontchannel_logout_uri",
 }
 
 // answered is what an update must not hold, because it is ours to say (RFC 7592 §2.2).
@@ -143,7 +145,8 @@ func (m *Metadata) members() map[string]any {
 		"client_name": &m.Name, "client_uri": &m.Home, "logo_uri": &m.Logo, "scope": &m.Scope, "tos_uri": &m.Terms, "policy_uri": &m.Policy,
 		"jwks_uri": &m.JWKSURI, "jwks": &m.JWKS, "id_token_signed_response_alg": &m.IDTokenAlg, "subject_type": &m.Subjects, "sector_identifier_uri": &m.SectorURI,
 		"post_logout_redirect_uris": &m.LogoutRedirects, "backchannel_logout_uri": &m.Backchannel, "backchannel_logout_session_required": &m.BackchannelSID,
-		"dpop_bound_access_tokens": &m.DPoP, "require_pushed_authorization_requests": &m.PushOnly,
+		"dpop_bound_access_tokens": &m.DPoP, "tls_client_certificate_bound_access_tokens": &m.MTLS,
+		"require_pushed_authorization_requests": &m.PushOnly, "require_signed_request_object": &m.SignedOnly,
 		"software_statement": &m.Statement, "client_id": &m.ID, "client_secret": &m.Secret,
 	}
 }
@@ -165,7 +168,8 @@ func (m *Metadata) Onto(c *Client, permitted []string) error {
 	c.Home, c.Logo, c.Terms, c.Policy = m.Home, m.Logo, m.Terms, m.Policy
 	c.Redirects, c.LogoutRedirects, c.Grants = m.Redirects, m.LogoutRedirects, m.Grants
 	c.Auth, c.JWKS, c.JWKSURI, c.IDTokenAlg = m.Auth, m.JWKS, m.JWKSURI, m.IDTokenAlg
-	c.BackchannelLogout, c.BackchannelSession, c.DPoP, c.PushOnly = m.Backchannel, m.BackchannelSID, m.DPoP, m.PushOnly
+	c.BackchannelLogout, c.BackchannelSession = m.Backchannel, m.BackchannelSID
+	c.DPoP, c.MTLS, c.PushOnly, c.SignedOnly = m.DPoP, m.MTLS, m.PushOnly, m.SignedOnly
 	c.Subjects, c.SectorURI = m.Subjects, m.SectorURI
 	if c.Auth == NoAuth {
 		c.NoPKCE = false
@@ -231,7 +235,7 @@ func MetadataOf(c *Client) Metadata {
 	m := Metadata{
 		ID: c.ID, Redirects: c.Redirects, Auth: c.Auth, Grants: c.Grants, Name: c.Name, Home: c.Home, Logo: c.Logo, Scope: &scope, Terms: c.Terms,
 		Policy: c.Policy, JWKSURI: c.JWKSURI, JWKS: c.JWKS, IDTokenAlg: c.IDTokenAlg, Subjects: cmp.Or(c.Subjects, PublicSubjects), SectorURI: c.SectorURI, LogoutRedirects: c.LogoutRedirects,
-		Backchannel: c.BackchannelLogout, BackchannelSID: c.BackchannelSession, DPoP: c.DPoP, PushOnly: c.PushOnly,
+		Backchannel: c.BackchannelLogout, BackchannelSID: c.BackchannelSession, DPoP: c.DPoP, MTLS: c.MTLS, PushOnly: c.PushOnly, SignedOnly: c.SignedOnly,
 	}
 	if c.May(ByCode) {
 		m.ResponseTypes = []string{"code"}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/account"
+	"github.com/sallyport-auth/sallyport/authn/token"
 	"github.com/sallyport-auth/sallyport/authz"
 	"github.com/sallyport-auth/sallyport/oauth"
 	"github.com/sallyport-auth/sallyport/server"
@@ -114,6 +115,31 @@ func TestAProgramRegistersItself(t *testing.T) {
 	own.do("GET", path).want(401, "invalid_token")
 	own.do("DELETE", path).want(401, "invalid_token")
 	app.ask("/token", "grant_type", "client_credentials").refused(401, "invalid_client")
+}
+
+// What a program asks of itself, beyond what it must, is asked of it.
+func TestAProgramBindsItself(t *testing.T) {
+	h := open(t, selfService)
+	ann := h.browser("ann")
+	keys := string(keySet(t, newKey(t, token.ES256)))
+	registered := func(member string) *relyingParty {
+		t.Helper()
+		var told map[string]any
+		h.registers(h.initial(), strings.Replace(metadata, "{", `{"`+member+`":true,"jwks":`+keys+`,`, 1)).want(201).into(&told)
+		if told[member] != true {
+			t.Errorf("%s: told %v", member, told)
+		}
+		return &relyingParty{h, told["client_id"].(string), told["client_secret"].(string)}
+	}
+	for _, member := range []string{"dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"} {
+		app := registered(member)
+		app.redeem(app.code(ann, "scope", "openid")).refused(400, "invalid_request")
+	}
+	for member, code := range map[string]string{"require_pushed_authorization_requests": "invalid_request", "require_signed_request_object": "invalid_request_object"} {
+		if v := ann.do("GET", "/auth/oauth/authorize?"+registered(member).request("scope", "openid").Encode()).told(); v.Get("error") != code {
+			t.Errorf("%s: %v", member, v)
+		}
+	}
 }
 
 func TestWhatNobodyRegisters(t *testing.T) {

@@ -272,7 +272,8 @@ var clientMetadata = []property{
 	may("scope", text.says("Some of those that the initial access token permits. Left out: `openid`, `profile` and `email`, as far as they are.")),
 	may("tos_uri", text), may("policy_uri", text), may("jwks_uri", text), may("jwks", free), may("id_token_signed_response_alg", ref("IDTokenAlg")),
 	may("subject_type", oneOf("public", "pairwise")), may("sector_identifier_uri", text), may("post_logout_redirect_uris", texts), may("backchannel_logout_uri", text),
-	may("backchannel_logout_session_required", boolean), may("dpop_bound_access_tokens", boolean), may("require_pushed_authorization_requests", boolean),
+	may("backchannel_logout_session_required", boolean), may("dpop_bound_access_tokens", boolean), may("tls_client_certificate_bound_access_tokens", boolean),
+	may("require_pushed_authorization_requests", boolean), may("require_signed_request_object", boolean),
 }
 
 // clientProof is how a client proves itself in a form.
