@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-auth/sallyport"
@@ -29,7 +30,7 @@ type assets struct {
 type asset struct {
 	kind    string
 	content []byte
-	packed  []byte // gzip; nil = not worth it
+	packed  func() []byte // gzip, made when somebody first wants it; nil = not worth it
 }
 
 func readAssets(files fs.FS, prefix string, theme *Theme) (*assets, error) {
@@ -73,7 +74,7 @@ func (a *assets) add(name string, content []byte) {
 	hashed := strings.TrimSuffix(name, ext) + "-" + hex.EncodeToString(sum[:6]) + ext
 	file := asset{kind: kinds[ext], content: content}
 	if ext == ".css" || ext == ".js" || ext == ".svg" {
-		file.packed = pack(content)
+		file.packed = sync.OnceValue(func() []byte { return pack(content) })
 	}
 	a.names[name], a.served[hashed] = hashed, file
 }
@@ -122,7 +123,7 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) error {
 		h.Set("Vary", "Accept-Encoding")
 		if takesGzip(r) {
 			h.Set("Content-Encoding", "gzip")
-			content = file.packed
+			content = file.packed()
 		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
