@@ -57,7 +57,9 @@ var lengthForm = regexp.MustCompile(`^(0|[0-9]{1,3}(\.[0-9]{1,3})?(px|rem|em))$`
 
 // namesFonts reports whether it can be a list of names of fonts, quoted where they have to be.
 func namesFonts(list string) bool {
-	strange := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune(` '",_-`, r) }
+	strange := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune(` '",_-`, r)
+	}
 	return list != "" && len(list) <= 200 && !strings.ContainsFunc(list, strange) &&
 		strings.Count(list, `"`)%2 == 0 && strings.Count(list, "'")%2 == 0
 }
