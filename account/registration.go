@@ -126,6 +126,23 @@ func (s *Service) RegisterClient(ctx context.Context, initial string, m oauth.Me
 	return out, nil
 }
 
+// MayRegister returns [oauth.ErrNoToken] if the initial access token permits nothing, or no
+// longer. It uses nothing up.
+func (s *Service) MayRegister(ctx context.Context, initial string) error {
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.InitialTokens.Use(ctx, secret.Hash(initial), present()); err != nil {
+			return err
+		}
+		return errUnused
+	})
+	if errors.Is(err, errUnused) {
+		return nil
+	}
+	return err
+}
+
+var errUnused = errors.New("the token is left as it was")
+
 // errSector takes back what was done for a client that names a sector: whether it is of
 // that has to be found out first.
 var errSector = errors.New("the sector is to be looked at")

@@ -156,6 +156,12 @@ func TestWhatNobodyRegisters(t *testing.T) {
 		}
 		return mustJSON(m)
 	}
+	used := h.initial(func(in *account.NewInitialToken) { in.Uses = 1 })
+	h.registers(used, metadata).want(201)
+	for _, body := range []string{metadata, `{"frontchannel_logout_uri":"https://x.example"}`, `x`} {
+		h.registers("wrong", body).want(401, "invalid_token")
+		h.registers(used, body).want(401, "invalid_token")
+	}
 	for _, tt := range []struct{ name, body, code string }{
 		{"no JSON", `x`, "invalid_client_metadata"},
 		{"no object", `[]`, "invalid_client_metadata"},

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -71,8 +72,12 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if malformed != nil {
-		return malformed
+	if malformed != nil { // which is said to those only who may register
+		err := h.Accounts.MayRegister(r.Context(), tok)
+		if errors.Is(err, oauth.ErrNoToken) {
+			return notRegistered()
+		}
+		return cmp.Or(err, malformed)
 	}
 	m.ID, m.Secret = "", "" // which are ours to choose
 	c, err := h.Accounts.RegisterClient(r.Context(), tok, m, exchange.Origin(h.Gate, r))
