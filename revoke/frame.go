@@ -171,10 +171,8 @@ func (f *Frame) pack() *Frame {
 	return &Frame{packed: f.Deflated()}
 }
 
-// A frame begins anew, and mostly holds one entry: at other levels than the fastest that
-// takes longer, to clear 640 KB of tables, than compressing it.
 var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is valid
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // the level is valid
 	return w
 }}
 
