@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A Theme is how the pages of an installation look. The zero value is ours.
@@ -60,7 +61,7 @@ func namesFonts(list string) bool {
 	strange := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune(` '",_-`, r)
 	}
-	return list != "" && len(list) <= 200 && !strings.ContainsFunc(list, strange) &&
+	return list != "" && utf8.RuneCountInString(list) <= 200 && !strings.ContainsFunc(list, strange) &&
 		strings.Count(list, `"`)%2 == 0 && strings.Count(list, "'")%2 == 0
 }
 

@@ -26,6 +26,8 @@ func TestTheme(t *testing.T) {
 		{"a name is no colour", web.Theme{Dark: web.Colors{Surface: "black"}}, []string{`dark_surface: colour "black" must look like #1b2a41`}},
 		{"a colour is nothing else", web.Theme{Dark: web.Colors{Surface: "#fff;}a{"}}, []string{"must look like"}},
 		{"a radius is nothing else", web.Theme{Radius: "1px;}body{display:none"}, []string{"radius"}},
+		{"a long list of fonts, in letters of any script", web.Theme{Font: strings.Repeat("明", 200)}, nil},
+		{"one that is too long", web.Theme{Font: strings.Repeat("a", 201)}, []string{"font"}},
 		{"a font is nothing else", web.Theme{Font: `x;}@import url(//evil.example)`}, []string{"font"}},
 		{"a font's quotes are closed", web.Theme{Font: `"Iowan`}, []string{"font"}},
 		{"a page is no picture", web.Theme{Logo: &web.Image{Name: "logo.html", Content: []byte("<html>")}}, []string{"logo: logo.html is not"}},
