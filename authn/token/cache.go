@@ -1,8 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
 	"encoding/binary"
-	"hash/maphash"
 	"strings"
 	"time"
 
@@ -21,98 +21,99 @@ type Cache struct {
 	InsecureKeepTokens bool
 
 	follower *revoke.Follower
-	entries  *revoke.Cache[secret.Veiled, cacheEntry] // by signature
+	entries  *revoke.Cache[string, *cacheEntry] // by the end of the text
 	veil     *secret.Veil
-	seed     maphash.Seed
 }
 
-// A cacheEntry is what a token must be equal to beside its key, and whose it is.
+// A cacheEntry is what a token must be equal to, and whose it is.
 type cacheEntry struct {
-	text string // up to the signature; the whole token where tokens are kept
+	text      string        // up to the signature
+	veiled    secret.Veiled // the signature
+	signature string        // as it is, where tokens are kept
 	owner
 }
 
-// maxRemembered bounds the text of an entry. Longer tokens are verified each time. A signature of that length can be veiled.
+// maxRemembered bounds an entry. Longer tokens are verified each time.
 const maxRemembered = secret.VeilSize
 
 // NewCache returns a cache with room for that many tokens, each of which keeps at most 2 KiB and its principal. The follower must be
 // the authenticator's.
 func NewCache(f *revoke.Follower, tokens int) *Cache {
-	return &Cache{
-		follower: f, entries: revoke.NewCache[secret.Veiled, cacheEntry](f, tokens),
-		veil: secret.NewVeil(), seed: maphash.MakeSeed(),
-	}
+	return &Cache{follower: f, entries: revoke.NewCache[string, *cacheEntry](f, tokens), veil: secret.NewVeil()}
 }
 
 // find returns whose token it is, and asks verify if that is not remembered. Errors are not remembered. A nil Cache always asks.
-func (c *Cache) find(token string, verify func() (owner, revoke.IDs, time.Time, error)) (owner, error) {
+func (c *Cache) find(token string, verify func() (owner, revoke.IDs, time.Time, error)) (*owner, error) {
 	if c == nil || len(token) > maxRemembered {
-		p, _, _, err := verify()
-		return p, err
+		o, _, _, err := verify()
+		return &o, err
 	}
 	text, signature := cutSignature(token)
-	key := c.key(signature)
-	e, ok, err := c.entries.Lookup(key)
+	e, ok, err := c.entries.Lookup(name(text))
 	switch {
 	case err != nil:
-		return owner{}, err
-	case ok && c.is(e, token, text):
-		return e.owner, nil
+		return nil, err
+	case ok && e.text == text && c.signed(e, signature):
+		return &e.owner, nil
 	}
 	mark, err := c.follower.Mark() // before verify begins, so that a change beside it is not missed
 	if err != nil {
-		return owner{}, err
+		return nil, err
 	}
-	p, ids, until, err := verify()
-	if err == nil {
-		c.entries.Put(key, c.entry(token, text, p), mark, ids, until)
+	o, ids, until, err := verify()
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	e = c.entry(text, signature, o)
+	c.entries.Put(name(e.text), e, mark, ids, until)
+	return &e.owner, nil
 }
 
 // sizes are the lengths that a signature mostly has: HS256, then EdDSA and ES256, then an RSA key of 2048 bits.
 var sizes = [...]int{43, 86, 342}
 
-// cutSignature cuts a token behind its second point, which is its last. What has fewer is no token, and is never remembered.
+// cutSignature cuts a token behind its second point, which is its last, and an opaque token behind its salt. What has fewer points is no
+// token, and is never remembered.
 func cutSignature(token string) (text, signature string) {
 	for _, size := range sizes { // base64url has no point, so that the first one met from behind is the last
 		if n := len(token) - size; n > 0 && token[n-1] == '.' {
 			return token[:n], token[n:]
 		}
 	}
+	if strings.HasPrefix(token, OpaquePrefix) {
+		n := min(len(OpaquePrefix)+base64.RawURLEncoding.EncodedLen(opaqueHead)-1, len(token))
+		return token[:n], token[n:]
+	}
 	payload := strings.IndexByte(token, '.') + 1
 	end := payload + strings.IndexByte(token[payload:], '.') + 1
 	return token[:end], token[end:]
 }
 
-// key stands for the signature; where tokens are kept, for its end only, because all of it is compared.
-func (c *Cache) key(signature string) (k secret.Veiled) {
-	if !c.InsecureKeepTokens {
-		return c.veil.Of(signature)
-	}
-	binary.LittleEndian.PutUint64(k[:], maphash.String(c.seed, signature[max(len(signature)-32, 0):]))
-	return k
-}
+// name is where an entry is found: by the end of its text, where the signer writes the token's id. Tokens that end alike drive each
+// other out, and are not mistaken for each other.
+func name(text string) string { return text[max(len(text)-33, 0):] }
 
 // entry copies what it keeps: a header that was sent hangs on all the others of its request.
-func (c *Cache) entry(token, text string, p owner) cacheEntry {
+func (c *Cache) entry(text, signature string, o owner) *cacheEntry {
+	e := &cacheEntry{text: strings.Clone(text), owner: o}
 	if c.InsecureKeepTokens {
-		text = token
+		e.signature = strings.Clone(signature)
+	} else {
+		e.veiled = c.veil.Of(signature)
 	}
-	return cacheEntry{strings.Clone(text), p}
+	return e
 }
 
-// is reports whether the entry, which was found by the key of its signature, is that token's.
-func (c *Cache) is(e cacheEntry, token, text string) bool {
-	if !c.InsecureKeepTokens {
-		return e.text == text
+// signed reports whether the entry was made for that signature.
+func (c *Cache) signed(e *cacheEntry, signature string) bool {
+	if c.InsecureKeepTokens {
+		return len(e.signature) == len(signature) && equal(e.signature, signature)
 	}
-	n := len(text)
-	return len(e.text) == len(token) && e.text[:n] == text && equal(e.text[n:], token[n:])
+	return e.veiled == c.veil.Of(signature)
 }
 
-// equal compares strings of equal length in a time that depends on the length only, eight bytes at a time. Who comes here has
-// presented a signature of the same seeded hash; how much of it is right he would learn nowhere else either.
+// equal compares strings of equal length in a time that depends on the length only, eight bytes at a time. Who comes here
+// knows the text; how much of a signature is right he learns nowhere else either.
 func equal(a, b string) bool {
 	var differ uint64
 	for ; len(a) >= 8; a, b = a[8:], b[8:] {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport-auth/sallyport/authn/token"
+	"github.com/sallyport-auth/sallyport/internal/secret"
 	"github.com/sallyport-auth/sallyport/internal/testenv"
 	"github.com/sallyport-auth/sallyport/revoke"
 )
@@ -36,7 +37,7 @@ func TestOnlyTheTokenItselfIsRemembered(t *testing.T) {
 				c := claims()
 				c.Rev = "log_1.0"
 				good := sign(t, k, c)
-				c.Subject = "usr_2"
+				c.Subject, c.ID = "usr_2", "tok_2"
 				other := sign(t, k, c)
 				signature := strings.LastIndexByte(good, '.') + 1
 				answer := func(value string) string { return answerOf(a.Authenticate(t.Context(), bearerOf(value))) }
@@ -74,6 +75,39 @@ func TestOnlyTheTokenItselfIsRemembered(t *testing.T) {
 					t.Error("forgotten")
 				}
 			})
+		}
+	}
+}
+
+// Tokens of one person differ in their ids alone, if they were issued in the same second. None drives out another.
+func TestManyTokensOfOnePersonAreRemembered(t *testing.T) {
+	o := &office{}
+	f := o.follow(t)
+	wraps := opaque()
+	c := claims()
+	c.Rev, c.X5T, c.Act = "log_1.0", "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2", &token.Actor{Subject: "usr_2"}
+	var values []string
+	for range 100 {
+		c.ID = secret.NewID("tok")
+		value := sign(t, key(t, token.EdDSA), c)
+		wrapped, err := wraps.Wrap(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value, wrapped)
+	}
+	for name, cache := range caches(f, 1<<14) {
+		a := &token.Authenticator{Verifier: verifierOf(t), Follower: f, Complete: o.Complete, Opaque: wraps, Cache: cache}
+		asked := o.asked
+		for range 3 {
+			for _, value := range values {
+				if p, err := a.Authenticate(t.Context(), bearerOf(value)); answerOf(p, err) != "401" { // it is bound to a certificate that is not shown
+					t.Fatal(answerOf(p, err))
+				}
+			}
+		}
+		if n := o.asked - asked; n != len(values) {
+			t.Errorf("%s: %d tokens were verified %d times", name, len(values), n)
 		}
 	}
 }

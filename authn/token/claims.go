@@ -223,7 +223,6 @@ func (c *Claims) MarshalJSON() ([]byte, error) {
 	w.text("client_id", c.ClientID)
 	w.time("exp", c.Expiry)
 	w.time("iat", c.IssuedAt)
-	w.text("jti", c.ID)
 	w.time("nbf", c.NotBefore)
 	w.text("rev", c.Rev)
 	w.text("sid", c.Session)
@@ -247,6 +246,7 @@ func (c *Claims) MarshalJSON() ([]byte, error) {
 	w.actor("act", c.Act, 0)
 	w.actor("may_act", c.MayAct, 0)
 	w.list("from", c.From)
+	w.text("jti", c.ID) // last: what tells tokens apart at their ends is how a Cache finds them
 	if w.err != nil {
 		return nil, w.err
 	}

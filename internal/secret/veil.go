@@ -69,8 +69,12 @@ func (v *Veil) sum(secret string) (low, high uint64) {
 	}
 	last := secret[len(secret)-8:]
 	factors := v.factors[1:]
-	for ; len(secret) > 8; secret, factors = secret[8:], factors[1:] {
+	for ; len(secret) > 16; secret, factors = secret[16:], factors[2:] {
+		s = s.plus(factors[0], word(secret)).plus(factors[1], word(secret[8:]))
+	}
+	if len(secret) > 8 {
 		s = s.plus(factors[0], word(secret))
+		factors = factors[1:]
 	}
 	return s.plus(factors[0], word(last)).reduced()
 }
