@@ -133,7 +133,7 @@ func (c *Cache[K, V]) Find(key K, read func() (v V, ids IDs, until time.Time, er
 // not prolong it afterwards, and a system that sleeps does not count its sleep.
 func (c *Cache[K, V]) Put(key K, v V, mark Mark, ids IDs, until time.Time) {
 	now := c.follower.view.Load()
-	it := &item[K, V]{key: key, value: v, until: c.moment(until), names: now.hash.names(ids).present()}
+	it := &item[K, V]{key: key, value: v, until: c.moment(until), names: now.hash.names(&ids).present()}
 	it.mark.Store(uint64(mark))
 	if it.current(now) {
 		c.place(it).Store(it)

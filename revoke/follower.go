@@ -308,7 +308,7 @@ func (f *Follower) Dead(rev Position, ids IDs) error {
 	if v.fresh < time.Since(f.start) {
 		return ErrStale
 	}
-	if v.dead(rev, ids) {
+	if v.dead(rev, &ids) {
 		return ErrRevoked
 	}
 	return nil
@@ -333,6 +333,6 @@ func (f *Follower) Changed(since Mark, ids IDs) bool {
 	if v.mark == since {
 		return false
 	}
-	n := v.hash.names(ids)
+	n := v.hash.names(&ids)
 	return v.changed(since, &n)
 }

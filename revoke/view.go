@@ -20,10 +20,6 @@ const (
 	keyKind     = len(kinds) - 1
 )
 
-func (ids *IDs) fields() [len(kinds)]string {
-	return [...]string{ids.Token, ids.Session, ids.Grant, ids.APIKey, ids.Subject, ids.Client, ids.Org, ids.Key}
-}
-
 // A Mark is how much of the log a node had read at a moment. Marks are compared
 // with ==; what differs may or may not have changed: ask [Follower.Changed]. The
 // zero Mark is before everything.
@@ -90,10 +86,10 @@ func touched(name, touch uint64) uint64 { return max(name^touch, 1) }
 // the organization, 0 unless there are both.
 type names [len(kinds) + 1]uint64
 
-func (h *hasher) names(ids IDs) (n names) {
-	for i, id := range ids.fields() {
-		if id != "" {
-			n[i] = h.kill(i, id)
+func (h *hasher) names(ids *IDs) (n names) {
+	for i, id := range [len(kinds)]*string{&ids.Token, &ids.Session, &ids.Grant, &ids.APIKey, &ids.Subject, &ids.Client, &ids.Org, &ids.Key} {
+		if *id != "" {
+			n[i] = h.kill(i, *id)
 		}
 	}
 	if n[subjectKind] != 0 && n[orgKind] != 0 {
@@ -196,7 +192,7 @@ func (v *view) settle(h Head, begun, fresh time.Duration) {
 }
 
 // dead reports whether a credential of position rev is dead, whatever the clock.
-func (v *view) dead(rev Position, ids IDs) bool {
+func (v *view) dead(rev Position, ids *IDs) bool {
 	switch {
 	case rev.IsZero(), rev.Log != v.log, rev.Seq < v.floor, rev.Seq < v.global:
 		return true
