@@ -145,7 +145,7 @@ func (f *file) tune(ctx context.Context) error {
 	for _, p := range []string{
 		`synchronous = FULL`,
 		`foreign_keys = ON`,
-		`wal_autocheckpoint = 4000`,     // pages: hot rows are copied into the database less often
+		fmt.Sprintf(`wal_autocheckpoint = %d`, pagesAtMost),
 		`journal_size_limit = 67108864`, // a log that long readers made grow becomes small again
 		`cache_size = -16000`,           // KiB
 		`temp_store = MEMORY`,           // what savepoints would restore is kept in memory, not in a file

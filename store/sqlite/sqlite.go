@@ -5,7 +5,7 @@
 // into one transaction together, each within a savepoint of its own, so that one
 // wait for the disk serves them all and one that fails fails alone. A caller is
 // told that its change is kept when it is on the disk (synchronous=FULL), never
-// before.
+// before. The write-ahead log is copied into the database beside the writer.
 package sqlite
 
 import (
@@ -52,9 +52,10 @@ type DB struct {
 	// write-ahead log from being reused.
 	Read *sql.DB
 
-	path    string
-	writer  *writer
-	readers *readers
+	path         string
+	writer       *writer
+	readers      *readers
+	checkpointer *checkpointer
 }
 
 var (
@@ -93,7 +94,11 @@ func (c Config) open(ctx context.Context, f *file) (*DB, error) {
 	}
 	read.SetMaxOpenConns(c.readers())
 	read.SetMaxIdleConns(c.readers())
-	return &DB{Read: read, path: f.path, writer: w, readers: r}, nil
+	k, err := startCheckpointer(f.path, w)
+	if err != nil {
+		return nil, errors.Join(err, read.Close(), r.Close())
+	}
+	return &DB{Read: read, path: f.path, writer: w, readers: r, checkpointer: k}, nil
 }
 
 // prepare makes the file ours and up to date before anybody else uses it.
@@ -167,7 +172,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close waits for transactions under way, and fails all later ones with
 // store.ErrClosed.
 func (db *DB) Close() error {
-	err := errors.Join(db.Read.Close(), db.readers.Close(), db.writer.Close())
+	err := errors.Join(db.checkpointer.Close(), db.Read.Close(), db.readers.Close(), db.writer.Close())
 	if err != nil {
 		return fmt.Errorf("closing %s: %w", db.path, err)
 	}

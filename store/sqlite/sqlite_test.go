@@ -645,3 +645,40 @@ func TestWhoWaitsForAnotherProcessMayGiveUp(t *testing.T) {
 	}
 	exec(t, waits, "CREATE TABLE post (id TEXT)")
 }
+
+// A log that is written and read all the time is begun again all the same, and the database gets what it had.
+func TestTheLogStaysShort(t *testing.T) {
+	db := open(t)
+	ctx := t.Context()
+	if err := db.Exec(ctx, `CREATE TABLE note (id INTEGER PRIMARY KEY, text BLOB) STRICT`); err != nil {
+		t.Fatal(err)
+	}
+	reading, stop := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for reading.Err() == nil {
+			db.Ping(ctx)
+		}
+	})
+	const pages = 16 // of each transaction, at least
+	n, longest := testenv.Count(2500, 20_000), int64(0)
+	for i := range n {
+		if err := db.Exec(ctx, `INSERT INTO note VALUES (?, zeroblob(?))`, i, pages<<12); err != nil {
+			t.Fatal(err)
+		}
+		log, err := os.Stat(db.Path() + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, log.Size())
+	}
+	stop()
+	reader.Wait()
+	if limit := int64(96 << 20); longest > limit {
+		t.Errorf("of %d MiB that were written the log had %d MiB at once, more than %d", n*pages>>8, longest>>20, limit>>20)
+	}
+	var got int
+	if err := db.Read.QueryRow(`SELECT count(*) FROM note`).Scan(&got); err != nil || got != n {
+		t.Errorf("%d of %d rows, %v", got, n, err)
+	}
+}

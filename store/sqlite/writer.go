@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-auth/sallyport/store"
@@ -26,10 +27,12 @@ const (
 // commits, and then all of them return. So while one transaction is written to
 // the disk the next one gathers.
 type writer struct {
-	mu     sync.Mutex
-	queue  []*waiter
-	busy   bool // somebody has the turn
-	closed bool
+	mu      sync.Mutex
+	queue   []*waiter
+	busy    bool // somebody has the turn
+	closed  bool
+	due     chan struct{} // has one when the log is to be copied into the database
+	commits atomic.Int64  // so far
 
 	// What follows belongs to who has the turn.
 	file       *file
@@ -57,7 +60,7 @@ type batch struct {
 var errLost = errors.New("the database has undone the transaction")
 
 func newWriter(ctx context.Context, f *file) (*writer, error) {
-	w := &writer{file: f, conn: f.conn}
+	w := &writer{file: f, conn: f.conn, due: make(chan struct{}, 1)}
 	if err := w.stmt(`PRAGMA busy_timeout = 0`); err != nil { // begin asks again
 		return nil, err
 	}
@@ -304,6 +307,7 @@ func (w *writer) finish() {
 		err := w.stmt(`COMMIT`)
 		w.committing = false
 		if err == nil {
+			w.count()
 			return
 		}
 		b.fail(err)
@@ -311,6 +315,30 @@ func (w *writer) finish() {
 	if !w.lost {
 		w.stmt(`ROLLBACK`) // if this fails too, so does the next BEGIN, which says so
 	}
+}
+
+// count counts a transaction that was committed.
+func (w *writer) count() {
+	if w.commits.Add(1)%commitsBetween != 0 {
+		return
+	}
+	select {
+	case w.due <- struct{}{}:
+	default:
+	}
+}
+
+// between runs f in a turn, while there is no transaction, unless the writer is closed or
+// ctx is done before its turn comes.
+func (w *writer) between(ctx context.Context, f func()) {
+	if w.wait(ctx) != nil {
+		return
+	}
+	defer w.pass()
+	if w.batch != nil {
+		w.finish()
+	}
+	f()
 }
 
 // Close waits for the turns under way and closes the file.
