@@ -16,7 +16,7 @@ import (
 // It holds nothing that could be used as a token: of the signature it keeps what [secret.Veil] makes of it, of the rest the text, which
 // is worth nothing without it. See docs/decisions/0016-what-the-cache-of-tokens-keeps.md.
 type Cache struct {
-	// InsecureKeepTokens keeps tokens as they are. A hit then takes a fifth less, and whoever reads the memory of the process
+	// InsecureKeepTokens keeps tokens as they are. A hit then takes a third less, and whoever reads the memory of the process
 	// can act as anybody whose token is remembered, until it expires or is revoked. It must be set before first use.
 	InsecureKeepTokens bool
 
