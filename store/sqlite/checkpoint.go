@@ -7,7 +7,7 @@ import (
 
 const (
 	// commitsBetween is how many transactions there are between two checkpoints.
-	commitsBetween = 256
+	commitsBetween = 128
 	// pagesKept is how long the log may be before it is begun again, for which writers
 	// wait a millisecond or two. It begins again by itself if a transaction comes when all
 	// is copied and nobody reads, which on a busy server never happens.

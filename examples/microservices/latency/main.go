@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -78,8 +79,8 @@ func (m *measurement) run() (result, error) {
 	}
 	rate := beside.end()
 	slices.Sort(took)
-	at := func(p float64) float64 {
-		return float64(took[min(int(p*float64(m.n)), m.n-1)].Microseconds()) / 1000
+	at := func(p float64) float64 { // the shortest time that this share of them did not exceed
+		return float64(took[max(int(math.Ceil(p*float64(m.n)))-1, 0)].Microseconds()) / 1000
 	}
 	return result{m.n, rate, at(0.5), at(0.99), at(1)}, nil
 }
