@@ -1,7 +1,6 @@
 package token
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"strings"
 	"time"
@@ -81,7 +80,7 @@ func cutSignature(token string) (text, signature string) {
 		}
 	}
 	if strings.HasPrefix(token, OpaquePrefix) {
-		n := min(len(OpaquePrefix)+base64.RawURLEncoding.EncodedLen(opaqueHead)-1, len(token))
+		n := min(opaqueClear, len(token))
 		return token[:n], token[n:]
 	}
 	payload := strings.IndexByte(token, '.') + 1
@@ -89,8 +88,8 @@ func cutSignature(token string) (text, signature string) {
 	return token[:end], token[end:]
 }
 
-// name is where an entry is found: by the end of its text, where the signer writes the token's id. Tokens that end alike drive each
-// other out, and are not mistaken for each other.
+// name is where an entry is found: by the end of its text, 32 characters and the point, where the signer writes the token's id. That is
+// all of an opaque token's text. Texts that end alike drive each other out, and are not mistaken for each other.
 func name(text string) string { return text[max(len(text)-33, 0):] }
 
 // entry copies what it keeps: a header that was sent hangs on all the others of its request.

@@ -18,6 +18,9 @@ const OpaquePrefix = "sp_at_"
 const (
 	opaqueSalt = 16
 	opaqueHead = 4 + opaqueSalt // key version, salt
+
+	// opaqueClear is how many characters of a wrapped token say nothing of what is in it: those that have no bit of the ciphertext.
+	opaqueClear = len(OpaquePrefix) + opaqueHead*8/6
 )
 
 // OpaqueTokens wraps access tokens so that nobody but the issuer can read them: what they say is known to whoever introspects them

@@ -69,7 +69,7 @@ func (v *Veil) sum(secret string) (low, high uint64) {
 	}
 	last := secret[len(secret)-8:]
 	factors := v.factors[1:]
-	for ; len(secret) > 16; secret, factors = secret[16:], factors[2:] {
+	for ; len(secret) > 16; secret, factors = secret[16:], factors[2:] { // two words: a turn costs as much as a word does
 		s = s.plus(factors[0], word(secret)).plus(factors[1], word(secret[8:]))
 	}
 	if len(secret) > 8 {
