@@ -171,14 +171,27 @@ func (f *Frame) pack() *Frame {
 	return &Frame{packed: f.Deflated()}
 }
 
-var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // the level is valid
-	return w
-}}
+// stored is how long an event may be that is not worth compressing: one or two entries or
+// a beat shrink by 40 bytes, and the tables that are cleared for them, of half a megabyte,
+// are a good part of what telling a revocation takes.
+const stored = 320
+
+var deflaters, storers = pool(flate.DefaultCompression), pool(flate.NoCompression)
+
+func pool(level int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		w, _ := flate.NewWriter(nil, level) // which is valid
+		return w
+	}}
+}
 
 func deflate(text []byte) []byte {
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
+	writers := deflaters
+	if len(text) <= stored {
+		writers = storers
+	}
+	w := writers.Get().(*flate.Writer)
+	defer writers.Put(w)
 	var b bytes.Buffer
 	w.Reset(&b)
 	w.Write(text)

@@ -7,7 +7,7 @@ import (
 
 const (
 	// commitsBetween is how many transactions there are between two checkpoints.
-	commitsBetween = 128
+	commitsBetween = 64
 	// pagesKept is how long the log may be before it is begun again, for which writers
 	// wait a millisecond or two. It begins again by itself if a transaction comes when all
 	// is copied and nobody reads, which on a busy server never happens.
@@ -29,7 +29,7 @@ type checkpointer struct {
 }
 
 func startCheckpointer(path string, w *writer) (*checkpointer, error) {
-	pool, err := sql.Open(driverName, dsn(path, "busy_timeout(5)", "synchronous(FULL)"))
+	pool, err := sql.Open(driverName, dsn(path, "busy_timeout(1)", "synchronous(FULL)"))
 	if err != nil {
 		return nil, err
 	}

@@ -39,3 +39,16 @@ func TestParametersThatStandInOrderNeedNoNumbers(t *testing.T) {
 		}
 	}
 }
+
+// A limit that is a mere parameter has SQLite plan a statement anew each time.
+func TestALimitIsAnExpression(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT a FROM t WHERE b > $1 LIMIT $2":                            "SELECT a FROM t WHERE b > ? LIMIT +?",
+		"DELETE FROM t WHERE a IN (SELECT a FROM t WHERE b < $1 LIMIT $2)": "DELETE FROM t WHERE a IN (SELECT a FROM t WHERE b < ? LIMIT +?)",
+		"SELECT a FROM t LIMIT 1":                                          "SELECT a FROM t LIMIT 1",
+	} {
+		if got := sqlite.Unnumbered(sqlite.Steady(text)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

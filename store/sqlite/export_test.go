@@ -14,4 +14,7 @@ func (db *DB) Reading(ctx context.Context, f func(sqldb.Conn) error) error {
 	return db.readers.view(ctx, f)
 }
 
-var Unnumbered = unnumbered
+var (
+	Unnumbered = unnumbered
+	Steady     = steady
+)
