@@ -38,6 +38,9 @@ func BenchmarkRevokeToRefusal(b *testing.B) {
 	b.Setenv("SALLYPORT_KEY", key.Key)
 	resource := process.Start(b, process.Build(b, "../examples/microservices/resource"), "--issuer", issuer.URL, "--addr", "127.0.0.1:0")
 	latency := process.Build(b, "../examples/microservices/latency")
+	if err := exec.Command("sync").Run(); err != nil { // or what the builds wrote is on its way to the disk that is measured
+		b.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		load int

@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
 go build -o "$work/" ./cmd/sallyport ./examples/microservices/resource ./examples/microservices/latency
+sync # or what the build wrote is on its way to the disk that is measured
 
 # address FILE: waits for the line "listening on URL" and prints the URL.
 address() {
