@@ -256,7 +256,7 @@ func TestNothingIsLostOrToldTwice(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(w), 3))
-			for range testenv.Count(300, 20_000) {
+			for range testenv.Count(300, 4_000) { // of 91 entries, which all stay in memory
 				pos := b.add(nil, make([]revoke.Entry, 1+r.IntN(20)*r.IntN(20))...)
 				switch r.IntN(3) {
 				case 0:
